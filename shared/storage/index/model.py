@@ -1,0 +1,183 @@
+"""What goes into the index and comes out of it: plain values, the same for every adapter."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from shared.dicom.model import DataSet, Level
+
+MatchValue: TypeAlias = str | int | float
+"""A value as it is compared: folded by ``shared.dicom.matching`` when written and when asked for."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class InstanceKey:
+    """The identity of an instance: unique within a data partition."""
+
+    partition: str
+    study: str
+    series: str
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What one instance says of one level.
+
+    ``dataset`` holds the attributes that search answers return; ``match`` the folded values that
+    search compares, by attribute path (``00100010`` or ``00400275.00401001``). An attribute without
+    a value is in neither, so that it never clears what an earlier instance gave.
+    """
+
+    dataset: DataSet
+    match: Mapping[str, MatchValue]
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRecord:
+    """One stored version of an instance, ready to be committed.
+
+    ``version`` is unique and grows with time. ``metadata`` is the zlib-compressed DICOM JSON object with
+    relative BulkDataURIs, ``frames`` and ``bulk`` the encoded byte ranges that frames and bulk data are read by.
+    """
+
+    key: InstanceKey
+    version: int
+    blob: str
+    length: int
+    transfer_syntax: str
+    metadata: bytes = field(repr=False)
+    layout: bytes = field(repr=False)
+    levels: Mapping[Level, Attributes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInstance:
+    """An instance as reads see it."""
+
+    key: InstanceKey
+    version: int
+    blob: str
+    length: int
+    transfer_syntax: str
+    metadata: bytes = field(repr=False)
+    layout: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A partition, a study, a series or an instance: the part of the index that a path names."""
+
+    partition: str
+    study: str | None = None
+    series: str | None = None
+    instance: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeState:
+    """How many live instances a scope holds and the newest version among them: its entity tag."""
+
+    version: int
+    instances: int
+
+
+@dataclass(frozen=True, slots=True)
+class Equal:
+    """Any of ``values`` matches: single value and list of UID or multiple value matching."""
+
+    path: str
+    values: tuple[MatchValue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wildcard:
+    """Any of ``patterns`` matches: ``*`` any run of characters, ``?`` exactly one (PS3.4 C.2.2.2.4)."""
+
+    path: str
+    patterns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """``low <= value <= high``; an open end is None (PS3.4 C.2.2.2.5)."""
+
+    path: str
+    low: MatchValue | None
+    high: MatchValue | None
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Each word begins a word of the name, the words adjacent and in order (fuzzy matching)."""
+
+    path: str
+    words: tuple[str, ...]
+
+
+Condition: TypeAlias = Equal | Wildcard | Range | Words
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Sort by the attribute at ``path``; instances without a value come last."""
+
+    path: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One search. Everything in ``conditions`` must hold. With no ``order``, newest first.
+
+    ``with_metadata`` asks for the newest matching instance's metadata in each match.
+    """
+
+    level: Level
+    scope: Scope
+    conditions: tuple[Condition, ...] = ()
+    order: tuple[Order, ...] = ()
+    limit: int = 100
+    offset: int = 0
+    with_metadata: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One study, series or instance that a search found, with its parents' attributes.
+
+    ``datasets`` holds the stored attributes of the match's own level and of those above, as JSON bytes.
+    """
+
+    key: tuple[str, ...]
+    datasets: Mapping[Level, bytes]
+    modalities: tuple[str, ...]
+    study_series: int
+    study_instances: int
+    series_instances: int
+    metadata: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of matches and how many there are altogether."""
+
+    matches: tuple[Match, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A data partition. ``created`` is in seconds since the epoch, UTC."""
+
+    key: int
+    name: str
+    created: float
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """A blob whose instance is gone, to be removed from ``due`` (seconds since the epoch) on."""
+
+    blob: str
+    due: float

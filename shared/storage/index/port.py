@@ -1,0 +1,85 @@
+"""The index port: what every index adapter does. ``tests/contract`` holds the adapters to it."""
+
+from collections.abc import AsyncIterator, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from shared.storage.index.model import (
+    InstanceKey,
+    InstanceRecord,
+    Page,
+    Partition,
+    Purge,
+    Scope,
+    ScopeState,
+    Search,
+    StoredInstance,
+)
+
+
+class CommitMode(StrEnum):
+    """``CREATE`` refuses an identity that exists, ``REPLACE`` puts the new version in its place."""
+
+    CREATE = "create"
+    REPLACE = "replace"
+
+
+class CommitResult(StrEnum):
+    """What became of one record."""
+
+    CREATED = "created"
+    REPLACED = "replaced"
+    EXISTS = "exists"
+
+
+class Index(Protocol):
+    """Searchable state of every live instance. A call that returns is durable; one that raises changed nothing."""
+
+    async def open(self) -> None:
+        """Connect and set up what is missing; safe to call in several processes at once."""
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of every connection."""
+
+    async def check(self) -> None:
+        """Prove that the index can be read and written, else raise StorageError."""
+
+    async def commit(self, records: Sequence[InstanceRecord], mode: CommitMode, purge_due: float) -> list[CommitResult]:
+        """Make the records visible, in order, each with its study, series and partition.
+
+        One result per record. Committing the same version again gives the same result as before, so
+        that a lost answer can be retried. A replaced version's blob is queued for purge at ``purge_due``.
+        """
+
+    async def delete(self, scope: Scope, purge_due: float) -> int:
+        """Remove all instances of a study, series or instance at once and queue their blobs for purge.
+
+        Gives how many there were; 0 when nothing is there. Emptied series and studies go with them.
+        """
+
+    async def search(self, search: Search) -> Page:
+        """Find studies, series or instances."""
+
+    async def instance(self, key: InstanceKey) -> StoredInstance | None:
+        """Look one instance up."""
+
+    def instances(self, scope: Scope) -> AsyncIterator[StoredInstance]:
+        """All instances of a study, series or instance, oldest first, read page by page.
+
+        A scope that holds nothing gives nothing.
+        """
+
+    async def state(self, scope: Scope) -> ScopeState:
+        """The entity-tag state of a study, series or instance; zeros when nothing is there."""
+
+    async def partitions(self) -> list[Partition]:
+        """All data partitions by key; the default partition always exists, with key 1."""
+
+    async def due_purges(self, now: float, limit: int) -> list[Purge]:
+        """Blobs whose purge is due, at most ``limit``, longest due first."""
+
+    async def postpone_purge(self, blob: str, due: float) -> None:
+        """Set a new due time after a failed removal."""
+
+    async def forget_purge(self, blob: str) -> None:
+        """The blob is removed: drop its entry."""
