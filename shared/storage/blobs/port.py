@@ -34,5 +34,5 @@ class BlobStore(Protocol):
     async def delete(self, name: str) -> None:
         """Remove a blob; one that is not there is no error."""
 
-    def list(self, prefix: str = "") -> AsyncIterator[tuple[str, float]]:
+    def names(self, prefix: str = "") -> AsyncIterator[tuple[str, float]]:
         """Names under a prefix with their time of creation (seconds since the epoch), in no order."""
