@@ -1,0 +1,44 @@
+"""The service's settings, read from environment variables (in Functions, from application settings)."""
+
+from functools import lru_cache
+from typing import Annotated
+
+from pydantic import Field, HttpUrl, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every setting is the environment variable ``DICOM_`` and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="DICOM_", frozen=True)
+
+    blobs: str = Field(default="./data/blobs", description="Where instances are kept: a folder's path.")
+    index: str = Field(default="./data/index.sqlite", description="Where the index is kept: a SQLite file's path.")
+    public_url: HttpUrl | None = Field(
+        None,
+        description="Scheme, host and path prefix that URLs in answers begin with, when the service is behind a proxy.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Origins, comma-separated, whose pages may call the service; `*` for all, `loopback` for this machine's.",
+    )
+    max_request_bytes: int | None = Field(
+        None,
+        gt=0,
+        description="Largest request body in bytes; none by default. Azure Functions takes about 210 MB.",
+    )
+    max_parts: int = Field(default=100_000, gt=0, description="Most parts in one multipart store request.")
+    purge_after_seconds: float = Field(
+        default=3 * 24 * 3600, ge=0, description="How long the files of deleted and replaced instances are kept."
+    )
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The process's settings, read once."""
+    return Settings()

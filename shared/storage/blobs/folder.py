@@ -1,0 +1,206 @@
+"""Blobs as files under one folder, durable when a put returns: file and directory are fsynced."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from shared.dicom.model import ByteRange
+from shared.errors import BlobExists, BlobMissing, StorageError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CHUNK = 1024 * 1024
+WRITE_BEHIND = 4 * 1024 * 1024
+"""Bytes of a put that may wait in memory before they are written."""
+PARTIAL = ".partial"
+
+
+class FolderBlobs:
+    """A ``BlobStore`` over a local folder. A blob being written is a hidden ``.partial`` file beside its place."""
+
+    def __init__(self, root: Path, threads: int = 16) -> None:
+        self._root = root
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="blobs")
+        self._folders: set[Path] = set()
+
+    async def open(self) -> None:
+        await self._run(self._root.mkdir, parents=True, exist_ok=True)
+
+    async def close(self) -> None:
+        self._pool.shutdown(wait=True)
+
+    async def check(self) -> None:
+        name = f".health/{os.getpid()}-{secrets.token_hex(8)}"
+        await self.put(name, _once(b"ok"))
+        try:
+            if await self.read_ranges(name, [ByteRange(0, 2)]) != [b"ok"]:
+                raise StorageError("A blob just written reads back otherwise.")
+        finally:
+            await self.delete(name)
+
+    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> int:
+        partial = _PartialFile(self._root / name, self._make_folder)
+        waiting: list[bytes] = []
+        waiting_bytes = length = 0
+        try:
+            async for chunk in chunks:
+                waiting.append(chunk)
+                waiting_bytes += len(chunk)
+                if waiting_bytes >= WRITE_BEHIND:
+                    await self._run(partial.write, waiting)
+                    length += waiting_bytes
+                    waiting, waiting_bytes = [], 0
+            await self._run(partial.publish, waiting)
+        except BaseException:
+            await asyncio.shield(self._run(partial.discard))
+            raise
+        return length + waiting_bytes
+
+    async def read(self, name: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        file = await self._run(_open, self._root / name)
+        try:
+            left = (await self._run(os.fstat, file)).st_size - offset if length is None else length
+            while left > 0:
+                chunk = await self._run(os.pread, file, min(left, CHUNK), offset)
+                if not chunk:
+                    raise BlobMissing("A stored file is shorter than the index says.")
+                offset += len(chunk)
+                left -= len(chunk)
+                yield chunk
+        finally:
+            os.close(file)
+
+    async def read_ranges(self, name: str, ranges: Sequence[ByteRange]) -> list[bytes]:
+        return await self._run(_read_ranges, self._root / name, ranges)
+
+    async def delete(self, name: str) -> None:
+        await self._run(_remove, self._root / name)
+
+    async def names(self, prefix: str = "") -> AsyncIterator[tuple[str, float]]:
+        folders = [self._root]
+        while folders:
+            subfolders, found = await self._run(self._scan, folders.pop())
+            folders.extend(subfolders)
+            for name, created in found:
+                if name.startswith(prefix):
+                    yield name, created
+
+    async def _run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._pool, lambda: call(*args, **kwargs))
+        except OSError as error:
+            raise StorageError(f"The blob folder failed: {error.strerror}.") from error
+
+    def _make_folder(self, folder: Path) -> None:
+        """Create the folder with every missing parent, each made durable in its own parent."""
+        if folder in self._folders:
+            return
+        if folder != self._root:
+            self._make_folder(folder.parent)
+            folder.mkdir(exist_ok=True)
+            _fsync_folder(folder.parent)
+        self._folders.add(folder)
+
+    def _scan(self, folder: Path) -> tuple[list[Path], list[tuple[str, float]]]:
+        subfolders, found = [], []
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    subfolders.append(Path(entry.path))
+                else:
+                    name = Path(entry.path).relative_to(self._root).as_posix()
+                    found.append((name, entry.stat().st_mtime))
+        return subfolders, found
+
+
+class _PartialFile:
+    """A file being written beside its final place; used by one thread at a time."""
+
+    def __init__(self, path: Path, make_folder: Callable[[Path], None]) -> None:
+        self._path = path
+        self._partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
+        self._make_folder = make_folder
+        self._file: int | None = None
+
+    def write(self, chunks: Sequence[bytes]) -> None:
+        if self._file is None:
+            self._make_folder(self._path.parent)
+            self._file = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
+        for chunk in chunks:
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+
+    def publish(self, last_chunks: Sequence[bytes]) -> None:
+        """Write the rest, make it durable and only then give it its name."""
+        self.write(last_chunks)
+        if self._file is not None:
+            os.fsync(self._file)
+        self._close()
+        try:
+            os.link(self._partial, self._path)
+        except FileExistsError as error:
+            raise BlobExists("A blob of that name exists.") from error
+        os.unlink(self._partial)
+        _fsync_folder(self._path.parent)
+
+    def discard(self) -> None:
+        self._close()
+        _remove(self._partial)
+
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDONLY)
+    except FileNotFoundError as error:
+        raise BlobMissing("The stored file of an indexed instance is missing.") from error
+
+
+def _read_ranges(path: Path, ranges: Sequence[ByteRange]) -> list[bytes]:
+    file = _open(path)
+    try:
+        found = [_pread_all(file, part) for part in ranges]
+    finally:
+        os.close(file)
+    return found
+
+
+def _pread_all(file: int, part: ByteRange) -> bytes:
+    data = os.pread(file, part.length, part.offset)
+    while len(data) < part.length:
+        more = os.pread(file, part.length - len(data), part.offset + len(data))
+        if not more:
+            raise BlobMissing("A stored file is shorter than the index says.")
+        data += more
+    return data
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _fsync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
