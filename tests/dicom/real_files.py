@@ -1,0 +1,52 @@
+"""The Part 10 files of pydicom and pydicom-data, as pydicom reads them and in the DICOM JSON model."""
+
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydicom import Dataset, FileDataset, dcmread
+from pydicom.data.data_manager import DATA_ROOT, external_data_sources
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
+from pydicom.errors import InvalidDicomError
+
+from shared.dicom.model import DataSet
+
+FOLDERS = [Path(DATA_ROOT), *(Path(source.data_path) for source in external_data_sources().values())]
+PATHS = sorted(path for folder in FOLDERS for path in folder.rglob("*.dcm") if path.is_file())
+
+
+def real_files() -> Iterator[tuple[str, FileDataset]]:
+    """Every file that pydicom can read at all, with its name. Warnings are to be silenced while iterating."""
+    for path in PATHS:
+        try:
+            yield path.name, dcmread(path)
+        except (InvalidDicomError, NotImplementedError, AttributeError, OSError):
+            continue
+
+
+@cache
+def real_data_sets() -> dict[str, DataSet]:
+    """Every readable file as DICOM JSON, values that pydicom can't parse as plain strings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {name: as_json(dataset) for name, dataset in real_files()}
+
+
+def as_json(dataset: Dataset) -> DataSet:
+    return {f"{int(tag):08X}": _element(dataset, tag) for tag in sorted(dataset.keys()) if tag.element != 0}
+
+
+def _element(dataset: Dataset, tag: Any) -> dict[str, Any]:
+    raw = dataset.get_item(tag)
+    try:
+        element = dataset[tag]
+        if element.VR == "SQ":
+            return {"vr": "SQ", "Value": [as_json(item) for item in element.value]}
+        return dict(element.to_json_dict(lambda bulk: f"bulk/{int(bulk.tag):08X}", 256))
+    except (ValueError, TypeError, OverflowError):
+        assert isinstance(raw, RawDataElement)
+        text = (raw.value or b"").decode("latin-1").rstrip(" \0")
+        return {"vr": raw.VR or dictionary_VR(tag), "Value": text.split("\\")}

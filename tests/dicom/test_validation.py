@@ -1,0 +1,433 @@
+import copy
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.dicom.attributes import SEARCHABLE, Attribute
+from shared.dicom.model import DataSet, Level
+from shared.dicom.validation import REQUIRED, cleaned, multi_valued, validate
+from shared.dicom.vr_rules import MINIMUM_RULES, RULES
+from tests.dicom.real_files import real_data_sets
+
+VALID: DataSet = {
+    "00080016": {"vr": "UI", "Value": ["1.2.840.10008.5.1.4.1.1.7"]},
+    "00080018": {"vr": "UI", "Value": ["1.2.3.4"]},
+    "00080020": {"vr": "DA", "Value": ["20240229"]},
+    "00080060": {"vr": "CS", "Value": ["CT"]},
+    "00100010": {"vr": "PN", "Value": [{"Alphabetic": "Doe^Jane"}]},
+    "00100020": {"vr": "LO", "Value": ["42"]},
+    "0020000D": {"vr": "UI", "Value": ["1.2.3"]},
+    "0020000E": {"vr": "UI", "Value": ["1.2.3"]},
+    "00200013": {"vr": "IS", "Value": [1]},
+    "7FE00010": {"vr": "OW", "BulkDataURI": "7FE00010"},
+}
+
+GOOD: dict[str, list[Any]] = {
+    "AE": ["STORE_SCP", "a-b c", "x" * 16, ""],
+    "AS": ["000D", "018M", "120Y", "007W"],
+    "AT": ["7FE00010", "0008103e"],
+    "CS": ["ORIGINAL", "A_1 B", "X" * 16],
+    "DA": ["20240229", "20000229", "19991231", "00010101"],
+    "DS": [1, -2.5, "1.5", " 1 ", "+.5E-3", "-1.", "1234567890123456"],
+    "DT": ["2024", "202402", "20240229", "2024022923", "20240229235960.123456+1400", "2024-1200", "20240229-0130"],
+    "FD": [1, 1.5, "NaN", "-inf"],
+    "FL": [0.1, 0],
+    "IS": [-(2**31), 2**31 - 1, "12", " -7", "+2147483647"],
+    "LO": ["Hospital", "x" * 64, "日本" * 32, "a\x1bb", "Straße"],
+    "LT": ["line\r\n\tline\f", "x" * 10240, "a\\b"],
+    "PN": [
+        {"Alphabetic": "Yamada^Tarou", "Ideographic": "山田^太郎", "Phonetic": "やまだ^たろう"},
+        {"Alphabetic": "a^b^c^d^e"},
+        {"Ideographic": "x" * 64},
+        {},
+    ],
+    "SH": ["ACC-1", "x" * 16],
+    "SL": [-1],
+    "SS": [-1],
+    "ST": ["a\nb", "x" * 1024],
+    "SV": [2**62, "-9223372036854775808"],
+    "TM": ["23", "2359", "235960", "235959.1", "000000.123456"],
+    "UC": ["x" * 100_000],
+    "UI": ["1.2.3", "1.2.3\0", "1.02.3", "9" * 64],
+    "UL": [1],
+    "UR": ["https://example.org/a?b=c"],
+    "US": [1],
+    "UT": ["x" * 100_000, "a\n"],
+    "UV": [2**64 - 1, "18446744073709551615"],
+}
+
+CHARACTERS = "invalid characters"
+TYPE = "not of the type"
+BAD: list[tuple[str, Any, str]] = [
+    ("AE", "x" * 17, "maximum length of 16"),
+    ("AE", "a\\b", CHARACTERS),
+    ("AE", "a\nb", CHARACTERS),
+    ("AS", "18M", "three digits"),
+    ("AS", "018X", "three digits"),
+    ("AS", "0018M", "maximum length of 4"),
+    ("AT", "(0008,0060)", "maximum length of 8"),
+    ("AT", "0008006G", "a tag"),
+    ("CS", "original", CHARACTERS),
+    ("CS", "A-B", CHARACTERS),
+    ("CS", "X" * 17, "maximum length of 16"),
+    ("CS", 5, TYPE),
+    ("DA", "20230229", "valid date"),
+    ("DA", "19000229", "valid date"),
+    ("DA", "20240431", "valid date"),
+    ("DA", "20241301", "valid date"),
+    ("DA", "00000101", "valid date"),
+    ("DA", "2024", "valid date"),
+    ("DA", "2024-2-1", "valid date"),
+    ("DA", "2024.02.01", "maximum length of 8"),
+    ("DA", "2024\0229", CHARACTERS),
+    ("DA", "20240229\n", CHARACTERS),
+    ("DA", "2024022\uff19", CHARACTERS),
+    ("DA", 20240229, TYPE),
+    ("DS", "1,5", "decimal"),
+    ("DS", "", "decimal"),
+    ("DS", "nan", "decimal"),
+    ("DS", "1\0005", CHARACTERS),
+    ("DS", "1.2345678901234567", "maximum length of 16"),
+    ("DT", "20240230", "date and time"),
+    ("DT", "2024022924", "date and time"),
+    ("DT", "20240229+1500", "date and time"),
+    ("DT", "20240229-1300", "date and time"),
+    ("DT", "20240229235959.1234567", "date and time"),
+    ("DT", "2024022\x009", CHARACTERS),
+    ("FD", "one", TYPE),
+    ("FL", [1.0], TYPE),
+    ("IS", 2**31, "32 bits"),
+    ("IS", -(2**31) - 1, "32 bits"),
+    ("IS", 1.5, "32 bits"),
+    ("IS", "2147483648", "32 bits"),
+    ("IS", "1.5", "32 bits"),
+    ("IS", "0000000000001", "maximum length of 12"),
+    ("IS", {}, "32 bits"),
+    ("LO", "x" * 65, "maximum length of 64"),
+    ("LO", "a\\b", CHARACTERS),
+    ("LO", "a\0b", CHARACTERS),
+    ("LO", "a\tb", CHARACTERS),
+    ("LT", "a\0b", CHARACTERS),
+    ("LT", "x" * 10241, "maximum length of 10240"),
+    ("PN", "Doe^Jane", TYPE),
+    ("PN", {"Alphabetic": "a^b^c^d^e^f"}, "too many components"),
+    ("PN", {"Phonetic": "a=b"}, "too many component groups"),
+    ("PN", {"Ideographic": "x" * 65}, "maximum length of 64"),
+    ("PN", {"Alphabetic": "a\nb"}, CHARACTERS),
+    ("PN", {"Alphabetic": 1}, TYPE),
+    ("SH", "x" * 17, "maximum length of 16"),
+    ("SH", "a\rb", CHARACTERS),
+    ("SL", "1", TYPE),
+    ("SS", 1.5, TYPE),
+    ("ST", "x" * 1025, "maximum length of 1024"),
+    ("SV", "1.5", TYPE),
+    ("TM", "24", "valid time"),
+    ("TM", "2360", "valid time"),
+    ("TM", "235961", "valid time"),
+    ("TM", "12:30:00", "valid time"),
+    ("TM", "123000.", "valid time"),
+    ("TM", "1230.5", "valid time"),
+    ("TM", "123000.1234567890", "maximum length of 16"),
+    ("TM", "12\x0030", CHARACTERS),
+    ("UC", "a\nb", CHARACTERS),
+    ("UI", "1.2.", "DICOM Identifier is invalid"),
+    ("UI", "1.2.x", "DICOM Identifier is invalid"),
+    ("UI", "1.2\0.3", CHARACTERS),
+    ("UI", "9" * 65, "maximum length of 64"),
+    ("UL", "x", TYPE),
+    ("UR", "http://example.org/\n", CHARACTERS),
+    ("US", [1], TYPE),
+    ("UT", "a\x07", CHARACTERS),
+    ("UV", "x", TYPE),
+]
+
+
+def edited(*removed: str, **elements: Any) -> DataSet:
+    """VALID without the removed tags and with the elements given as ``t00080020={...}``."""
+    dataset = copy.deepcopy(VALID) | {tag[1:]: element for tag, element in elements.items()}
+    return dict(sorted((tag, element) for tag, element in dataset.items() if tag not in removed))
+
+
+def sequence(*items: DataSet) -> dict[str, Any]:
+    return {"vr": "SQ", "Value": list(items)}
+
+
+def test_a_valid_data_set_has_no_findings_and_is_not_copied() -> None:
+    for version in (1, 2):
+        findings = validate(VALID, version)
+        assert findings.errors == ()
+        assert findings.warnings == ()
+        assert findings.comments == ()
+    assert cleaned(VALID, validate(VALID, 2)) is VALID
+
+
+@pytest.mark.parametrize("vr", RULES)
+def test_good_values_of_each_vr(vr: str) -> None:
+    for values in ([value] for value in GOOD[vr]):
+        assert not validate({**VALID, "00091001": {"vr": vr, "Value": values}}, 2).warnings, values
+    assert not validate({**VALID, "00091001": {"vr": vr, "Value": [None, *GOOD[vr], None]}}, 2).warnings
+
+
+@pytest.mark.parametrize(("vr", "value", "message"), BAD)
+def test_bad_values_of_each_vr(vr: str, value: Any, message: str) -> None:
+    for values in ([value], [*GOOD[vr], value], [None, value]):
+        dataset = {**VALID, "00091001": {"vr": vr, "Value": values}}
+        (warning,) = validate(dataset, 2).warnings
+        assert warning.path == warning.tag == "00091001"
+        assert warning.comment.startswith(
+            f"DICOM100: (0009,1001) - Dicom element '(0009,1001)' failed validation for VR '{vr}'"
+        )
+        assert message in warning.comment
+        assert cleaned(dataset, validate(dataset, 2)) == VALID
+
+
+def test_the_tables_cover_every_vr_but_the_binary_ones_and_sequences() -> None:
+    assert set(GOOD) == set(RULES) == set(MINIMUM_RULES) == {vr for vr, _, _ in BAD}
+    assert not set(RULES) & {"OB", "OD", "OF", "OL", "OV", "OW", "UN", "SQ"}
+
+
+def test_binary_values_are_not_looked_at() -> None:
+    dataset = edited(t00420011={"vr": "OB", "InlineBinary": "!"}, t00091001={"vr": "UN", "Value": ["\0"]})
+    assert not validate(dataset, 2).warnings
+
+
+def test_empty_values_are_valid() -> None:
+    dataset = edited(
+        t00080020={"vr": "DA"}, t00080030={"vr": "TM", "Value": []}, t00080061={"vr": "CS", "Value": [None]}
+    )
+    for version in (1, 2):
+        assert validate(dataset, version).errors == validate(dataset, version).warnings == ()
+
+
+@given(st.text("0123456789", min_size=8, max_size=8) | st.dates().map(lambda day: f"{day.year:04}{day:%m%d}"))
+def test_dates_are_those_of_the_calendar(digits: str) -> None:
+    try:
+        date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+        exists = True
+    except ValueError:
+        exists = False
+    assert RULES["DA"].accepts([digits]) is exists
+
+
+@pytest.mark.parametrize("tag", REQUIRED)
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_missing_required_attribute_fails_the_instance(tag: str, version: int) -> None:
+    shown = f"({tag[:4]},{tag[4:]})".lower()
+    assert validate(edited(tag), version).errors == (f"DICOM100: {shown} - The required tag '{shown}' is missing.",)
+
+
+@pytest.mark.parametrize("tag", REQUIRED)
+@pytest.mark.parametrize("values", [[], [None], [""]])
+def test_an_empty_required_attribute_fails_the_instance_but_for_the_patient_id_in_version_2(
+    tag: str, values: list[Any]
+) -> None:
+    vr = VALID[tag]["vr"]
+    dataset = edited(**{f"t{tag}": {"vr": vr, "Value": values}})
+    assert len(validate(dataset, 1).errors) == 1
+    findings = validate(dataset, 2)
+    if tag == "00100020":
+        assert findings.errors == ()
+        assert findings.comments == ("DICOM100: (0010,0020) - The required tag '(0010,0020)' is missing.",)
+        assert cleaned(dataset, findings) == dataset, "an empty attribute of type 2 is valid and stays"
+    else:
+        assert len(findings.errors) == 1
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize(
+    ("tag", "element"),
+    [
+        ("0020000D", {"vr": "UI", "Value": ["abc.123"]}),
+        ("0020000D", {"vr": "UI", "Value": ["11|"]}),
+        ("0020000E", {"vr": "UI", "Value": ["1." * 33]}),
+        ("00080018", {"vr": "UI", "Value": ["1.2\0.3"]}),
+        ("00080018", {"vr": "UI", "Value": ["1.2", "1.3"]}),
+        ("00080016", {"vr": "UI", "Value": ["1.2."]}),
+        ("00080018", {"vr": "LO", "Value": ["1.2.3"]}),
+        ("00100020", {"vr": "LO", "Value": ["a\0b"]}),
+        ("00100020", {"vr": "LO", "Value": ["x" * 65]}),
+        ("00100020", {"vr": "SH", "Value": ["4711"]}),
+    ],
+)
+def test_a_malformed_identifier_fails_the_instance(tag: str, element: dict[str, Any], version: int) -> None:
+    findings = validate(edited(**{f"t{tag}": element}), version)
+    (error,) = findings.errors
+    assert error.startswith(f"DICOM100: ({tag[:4]},{tag[4:]})".lower().replace("dicom", "DICOM"))
+    assert findings.warnings == ()
+    assert element["Value"][0] not in error, "comments never show a value"
+
+
+def test_padded_identifiers_are_valid() -> None:
+    dataset = edited(t0020000D={"vr": "UI", "Value": ["1.2.3\0"]}, t00080018={"vr": "UI", "Value": ["1.2.3 "]})
+    assert validate(dataset, 1).errors == validate(dataset, 2).errors == ()
+
+
+def test_an_invalid_indexed_attribute_fails_in_version_1_and_is_dropped_in_version_2() -> None:
+    dataset = edited(t00080020={"vr": "DA", "Value": ["20241399"]}, t00100030={"vr": "DA", "Value": ["19700101"]})
+    comment = (
+        "DICOM100: (0008,0020) - Dicom element 'StudyDate' failed validation for VR 'DA': "
+        "Value cannot be parsed as a valid date."
+    )
+    assert validate(dataset, 1).errors == (comment,)
+    findings = validate(dataset, 2)
+    assert findings.errors == ()
+    assert findings.comments == (comment,)
+    result = cleaned(dataset, findings)
+    assert "00080020" not in result
+    assert result["00100030"] == dataset["00100030"]
+
+
+def test_a_null_inside_a_value_is_an_invalid_character() -> None:
+    dataset = edited(t00080020={"vr": "DA", "Value": ["2024\x000229"]}, t00080030={"vr": "TM", "Value": ["12\x00"]})
+    findings = validate(dataset, 2)
+    assert [warning.tag for warning in findings.warnings] == ["00080020", "00080030"]
+    assert all("invalid characters" in comment for comment in findings.comments)
+
+
+def test_version_1_looks_at_indexed_attributes_only() -> None:
+    dataset = edited(t00081010={"vr": "SH", "Value": ["x" * 99]}, t00400244={"vr": "DA", "Value": ["20240101"]})
+    assert validate(dataset, 1).errors == ()
+    assert len(validate(dataset, 2).warnings) == 1
+
+
+def test_version_1_looks_at_indexed_members_of_sequences() -> None:
+    bad = {"vr": "SH", "Value": ["x" * 17]}
+    dataset = edited(t00400275=sequence({}, {"00400009": bad}), t00400100=sequence({"00400009": bad}))
+    (error,) = validate(dataset, 1).errors
+    assert error.startswith("DICOM100: (0040,0009) - Dicom element 'ScheduledProcedureStepID' ")
+
+
+def test_version_1_asks_code_strings_for_their_length_only() -> None:
+    assert validate(edited(t00080060={"vr": "CS", "Value": ["ct\t"]}), 1).errors == ()
+    assert len(validate(edited(t00080060={"vr": "CS", "Value": ["X" * 17]}), 1).errors) == 1
+
+
+def test_an_indexed_attribute_of_another_vr_is_not_what_a_search_expects() -> None:
+    dataset = edited(t00080060={"vr": "LO", "Value": ["CT"]})
+    assert "expected CS" in validate(dataset, 1).errors[0]
+    (warning,) = validate(dataset, 2).warnings
+    assert "expected CS" in warning.comment
+    assert "00080060" not in cleaned(dataset, validate(dataset, 2))
+
+
+def test_further_indexed_attributes_count_in_version_1() -> None:
+    dataset = edited(t00101020={"vr": "DS", "Value": ["tall"]})
+    tag = Attribute("00101020", "PatientSize", "DS", Level.STUDY)
+    assert validate(dataset, 1).errors == ()
+    assert len(validate(dataset, 1, (*SEARCHABLE, tag)).errors) == 1
+
+
+def test_exactly_the_bad_elements_are_dropped_also_inside_sequences() -> None:
+    bad, good = {"vr": "DA", "Value": ["bad"]}, {"vr": "DA", "Value": ["20240101"]}
+    uid = {"vr": "UI", "Value": ["1.2"]}
+    dataset = edited(
+        t00080020=good,
+        t00081115=sequence(
+            {"00080020": bad, "0020000E": uid},
+            {},
+            {"00080020": good, "00081199": sequence({"00080020": bad, "00080018": {"vr": "UI", "Value": ["x"]}})},
+        ),
+    )
+    before = copy.deepcopy(dataset)
+    findings = validate(dataset, 2)
+    assert findings.errors == ()
+    assert [warning.path for warning in findings.warnings] == [
+        "00081115/0/00080020",
+        "00081115/2/00081199/0/00080020",
+        "00081115/2/00081199/0/00080018",
+    ]
+    assert [comment[10:21] for comment in findings.comments] == ["(0008,0020)", "(0008,0018)"]
+    assert cleaned(dataset, findings) == edited(
+        t00080020=good,
+        t00081115=sequence({"0020000E": uid}, {}, {"00080020": good, "00081199": sequence({})}),
+    )
+    assert dataset == before, "the data set that was given is left alone"
+
+
+def test_only_the_first_problem_of_a_tag_is_reported_but_all_are_dropped() -> None:
+    bad = {"vr": "CS", "Value": ["bad"]}
+    dataset = edited(t00080060=bad, t00081115=sequence({"00080060": bad}, {"00080060": bad}))
+    findings = validate(dataset, 2)
+    assert len(findings.comments) == 1
+    assert len(findings.warnings) == 3
+    assert cleaned(dataset, findings) == edited("00080060", t00081115=sequence({}, {}))
+
+
+values = st.one_of(st.none(), st.text(max_size=70), st.integers(), st.floats(allow_nan=False), st.just("1.2"))
+elements = st.builds(
+    lambda vr, found: {"vr": vr, "Value": found}, st.sampled_from(sorted(RULES)), st.lists(values, max_size=3)
+)
+tags = st.sampled_from(["00091001", "00091002", "00091003", "00080020"])
+datasets = st.recursive(
+    st.dictionaries(tags, elements),
+    lambda inner: st.dictionaries(
+        tags, elements | st.builds(lambda items: {"vr": "SQ", "Value": items}, st.lists(inner, max_size=2))
+    ),
+    max_leaves=8,
+)
+
+
+def places(dataset: DataSet, prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    for tag, element in dataset.items():
+        if element["vr"] == "SQ":
+            for number, item in enumerate(element["Value"]):
+                yield from places(item, f"{prefix}{tag}/{number}/")
+        else:
+            yield prefix + tag, element
+
+
+@given(datasets)
+def test_a_cleaned_data_set_keeps_the_good_and_only_the_good(generated: DataSet) -> None:
+    dataset = VALID | {tag: element for tag, element in generated.items() if tag != "00080020"}
+    result = cleaned(dataset, validate(dataset, 2))
+    assert not validate(result, 2).warnings
+    good = {
+        path: element
+        for path, element in places(dataset)
+        if element["vr"] not in RULES or not element["Value"] or RULES[element["vr"]].accepts(element["Value"])
+    }
+    assert dict(places(result)) == good
+
+
+def test_several_values_of_a_single_valued_indexed_attribute() -> None:
+    dataset = edited(
+        t00081030={"vr": "LO", "Value": ["a", "b"]},
+        t00100020={"vr": "LO", "Value": ["1", "2"]},
+        t00080061={"vr": "CS", "Value": ["CT", "MR"]},
+        t00080008={"vr": "CS", "Value": ["ORIGINAL", "PRIMARY"]},
+        t00400275=sequence(
+            {"00400009": {"vr": "SH", "Value": ["a", "b"]}}, {"00400009": {"vr": "SH", "Value": ["a", "b"]}}
+        ),
+    )
+    assert multi_valued(dataset) == ("00081030", "00100020", "00400009")
+    assert validate(dataset, 1).errors == validate(dataset, 2).errors == ()
+    assert multi_valued(VALID) == ()
+
+
+def test_several_values_of_a_private_indexed_attribute() -> None:
+    tag = Attribute("00091001", "", "SH", Level.SERIES)
+    assert multi_valued(edited(t00091001={"vr": "SH", "Value": ["a", "b"]}), (tag,)) == ("00091001",)
+
+
+def test_real_files_break_few_rules() -> None:
+    findings = {name: validate(dataset, 2) for name, dataset in real_data_sets().items()}
+    assert len(findings) > 150
+    malformed = {name for name, found in findings.items() if any("is missing" not in error for error in found.errors)}
+    assert malformed == {"bad_sequence.dcm"}, "its UIDs are hashes in hexadecimal"
+    vrs = {
+        name: {comment.split("VR '")[1][:2] for comment in found.comments if "VR '" in comment}
+        for name, found in findings.items()
+    }
+    assert {name: broken for name, broken in vrs.items() if broken} == {
+        "ExplVR_BigEnd.dcm": {"DA", "TM"},  # dates with dots, times with colons
+        "badVR.dcm": {"IS"},
+        "bad_sequence.dcm": {"AS", "SH"},
+        "color-pl.dcm": {"DA", "TM"},
+        "color-px.dcm": {"DA", "TM"},
+        "gdcm-US-ALOKA-16.dcm": {"CS"},
+        "gdcm-US-ALOKA-16_big.dcm": {"CS"},
+    }
