@@ -44,8 +44,9 @@ def _element(dataset: Dataset, tag: Any) -> dict[str, Any]:
     try:
         element = dataset[tag]
         if element.VR == "SQ":
-            return {"vr": "SQ", "Value": [as_json(item) for item in element.value]}
-        return dict(element.to_json_dict(lambda bulk: f"bulk/{int(bulk.tag):08X}", 256))
+            return {"vr": "SQ", "Value": [as_json(item) for item in element.value]} if element.value else {"vr": "SQ"}
+        found = dict(element.to_json_dict(lambda bulk: f"bulk/{int(bulk.tag):08X}", 256))
+        return found | {"Value": [value or None for value in found["Value"]]} if "" in found.get("Value", ()) else found
     except (ValueError, TypeError, OverflowError):
         assert isinstance(raw, RawDataElement)
         text = (raw.value or b"").decode("latin-1").rstrip(" \0")
