@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
+from shared.dicom.conditions import Condition, MatchValue, Order
 from shared.dicom.model import DataSet, Level
-
-MatchValue: TypeAlias = str | int | float
-"""A value as it is compared: folded by ``shared.dicom.matching`` when written and when asked for."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -80,50 +77,6 @@ class ScopeState:
 
     version: int
     instances: int
-
-
-@dataclass(frozen=True, slots=True)
-class Equal:
-    """Any of ``values`` matches: single value and list of UID or multiple value matching."""
-
-    path: str
-    values: tuple[MatchValue, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Wildcard:
-    """Any of ``patterns`` matches: ``*`` any run of characters, ``?`` exactly one (PS3.4 C.2.2.2.4)."""
-
-    path: str
-    patterns: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """``low <= value <= high``; an open end is None (PS3.4 C.2.2.2.5)."""
-
-    path: str
-    low: MatchValue | None
-    high: MatchValue | None
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """Each word begins a word of the name, the words adjacent and in order (fuzzy matching)."""
-
-    path: str
-    words: tuple[str, ...]
-
-
-Condition: TypeAlias = Equal | Wildcard | Range | Words
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """Sort by the attribute at ``path``; instances without a value come last."""
-
-    path: str
-    descending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
