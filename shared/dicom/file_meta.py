@@ -1,0 +1,98 @@
+"""The beginning of a Part 10 file, up to the first bytes of the data set (PS3.10 7.1)."""
+
+from typing import Final
+
+from shared.dicom.charsets import DEFAULT_CHARSET
+from shared.dicom.elements import NO_END, DataSetReader
+from shared.dicom.transfer_syntax import (
+    DEFLATED,
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    encoding_found,
+    shows_vr,
+)
+from shared.dicom.walk import Walk
+from shared.errors import NotPart10
+
+_PREAMBLE: Final = 128
+_PREFIX: Final = b"DICM"
+_GROUP: Final = b"\x02\x00"
+_HEADER: Final = 8
+_TRANSFER_SYNTAX_UID: Final = "00020010"
+
+
+def not_part10(length: int) -> NotPart10:
+    """The error for a file of ``length`` bytes that does not begin as it should."""
+    if not length:
+        return NotPart10("The file is empty.")
+    return NotPart10("The file is not DICOM: it does not begin with 128 bytes and 'DICM' (PS3.10 7.1).")
+
+
+class PreambleReader:
+    """Reads the preamble, which may be anything, and the prefix. Raises NotPart10 without it."""
+
+    __slots__ = ("_file_meta", "_walk")
+
+    def __init__(self, walk: Walk, file_meta: "FileMetaReader") -> None:
+        self._walk = walk
+        self._file_meta = file_meta
+
+    def read(self, buffer: bytes, position: int) -> int:
+        """Read both at once and open the file meta."""
+        prefix = position + _PREAMBLE
+        end = prefix + len(_PREFIX)
+        if len(buffer) < end:
+            return self._walk.wait(position, end - position)
+        if buffer[prefix:end] != _PREFIX:
+            raise not_part10(end)
+        self._walk.container = self._file_meta
+        return end
+
+
+class FileMetaReader(DataSetReader):
+    """Reads group 0002, whatever its group length says."""
+
+    __slots__ = ("_start",)
+
+    def __init__(self, walk: Walk, start: "DataSetStart") -> None:
+        super().__init__(walk, EXPLICIT_LITTLE, DEFAULT_CHARSET, NO_END)
+        self._start = start
+
+    def read(self, buffer: bytes, position: int) -> int:
+        """Read an element of the group, or end before the first of another one."""
+        if len(buffer) - position < _HEADER:
+            return self._walk.wait(position, _HEADER)
+        if buffer[position : position + 2] == _GROUP:
+            self._encoding = EXPLICIT_LITTLE if shows_vr(buffer, position) else IMPLICIT_LITTLE
+            return self._read_special(buffer, position)
+        self._walk.container = self._start
+        value = self.elements.get(_TRANSFER_SYNTAX_UID, {}).get("Value", [None])[0]
+        self._start.declared = value if isinstance(value, str) else None
+        return self._walk.wait(position, 1) if self._start.deflated else position
+
+
+class DataSetStart:
+    """Sees by the first element how the data set is encoded, then opens it as ``data_set``."""
+
+    __slots__ = ("_walk", "data_set", "declared", "transfer_syntax")
+
+    def __init__(self, walk: Walk) -> None:
+        self._walk = walk
+        self.declared: str | None = None
+        self.transfer_syntax = IMPLICIT_VR_LITTLE_ENDIAN
+        self.data_set: DataSetReader | None = None
+
+    @property
+    def deflated(self) -> bool:
+        """Whether the bytes from here on have to be inflated before they are read."""
+        return self.declared in DEFLATED
+
+    def read(self, buffer: bytes, position: int) -> int:
+        """Open the data set without taking anything of it."""
+        if len(buffer) - position < _HEADER:
+            return self._walk.wait(position, _HEADER)
+        self.transfer_syntax, encoding = encoding_found(self.declared, buffer[position : position + _HEADER])
+        self.data_set = DataSetReader(self._walk, encoding, DEFAULT_CHARSET, NO_END)
+        self._walk.container = self.data_set
+        return position
