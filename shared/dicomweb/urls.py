@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import HttpUrl
 
+LEVELS = ("studies", "series", "instances")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 PROXY_HEADERS = ("x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-for", "forwarded")
 
@@ -40,19 +41,24 @@ def base_url(
     return _origin(scope, headers) + path
 
 
+def resource_url(base: str, *uids: str) -> str:
+    """Where a study, series or instance is retrieved from; its UIDs from that of the study down, 1 to 3 of them."""
+    return base + "".join(f"/{level}/{uid}" for level, uid in zip(LEVELS, uids, strict=False))
+
+
 def study_url(base: str, study: str) -> str:
     """Where a study is retrieved from."""
-    return f"{base}/studies/{study}"
+    return resource_url(base, study)
 
 
 def series_url(base: str, study: str, series: str) -> str:
     """Where a series is retrieved from."""
-    return f"{study_url(base, study)}/series/{series}"
+    return resource_url(base, study, series)
 
 
 def instance_url(base: str, study: str, series: str, instance: str) -> str:
     """Where an instance is retrieved from."""
-    return f"{series_url(base, study, series)}/instances/{instance}"
+    return resource_url(base, study, series, instance)
 
 
 def bulkdata_url(base: str, study: str, series: str, instance: str, reference: str) -> str:

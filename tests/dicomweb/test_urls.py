@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import HttpUrl
 
-from shared.dicomweb.urls import base_url, bulkdata_url, instance_url, series_url, study_url
+from shared.dicomweb.urls import base_url, bulkdata_url, instance_url, resource_url, series_url, study_url
 
 
 def base(
@@ -141,6 +141,8 @@ def test_resources_stand_below_the_base() -> None:
     assert series_url(url, "1.2", "3") == "http://pacs.org/v2/studies/1.2/series/3"
     # MONAILabel looks for /series/{uid}/ in the store answer's RetrieveURL.
     assert instance_url(url, "1.2", "3", "4") == "http://pacs.org/v2/studies/1.2/series/3/instances/4"
+    for uids in (("1.2",), ("1.2", "3"), ("1.2", "3", "4")):
+        assert resource_url(url, *uids) == (study_url, series_url, instance_url)[len(uids) - 1](url, *uids)
     assert bulkdata_url(url, "1.2", "3", "4", "54000100/0/54001010") == (
         "http://pacs.org/v2/studies/1.2/series/3/instances/4/bulkdata/54000100/0/54001010"
     )
