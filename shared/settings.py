@@ -19,8 +19,8 @@ class Settings(BaseSettings):
         description="Scheme, host and path prefix that URLs in answers begin with, when the service is behind a proxy.",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (),
-        description="Origins, comma-separated, whose pages may call the service; `*` for all, `loopback` for this machine's.",
+        default=(),
+        description="Origins, comma-separated, whose pages may call the service; `*` is all, `loopback` this machine.",
     )
     max_request_bytes: int | None = Field(
         None,

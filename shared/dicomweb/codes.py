@@ -23,7 +23,6 @@ class FailureReason(_Reason):
 
     PROCESSING_FAILURE = 0x0110, "The instance could not be processed or stored."
     VALIDATION_FAILED = 0xA900, "A required attribute is missing or invalid, or the data can't be read as DICOM."
-    CANNOT_UNDERSTAND = VALIDATION_FAILED
     STUDY_MISMATCH = 0xA901, "The instance belongs to another study than the one in the URL."
     INSTANCE_EXISTS = 0xB00E, "An instance with the same study, series and instance UID is already stored."
     INSTANCE_BEING_STORED = 0xB00F, "An instance with the same UIDs is being stored by another request."

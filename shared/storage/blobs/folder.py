@@ -19,6 +19,8 @@ CHUNK = 1024 * 1024
 WRITE_BEHIND = 4 * 1024 * 1024
 """Bytes of a put that may wait in memory before they are written."""
 PARTIAL = ".partial"
+HEALTH = "~health"
+"""Where the health check writes; no partition can have that name."""
 
 
 class FolderBlobs:
@@ -36,7 +38,7 @@ class FolderBlobs:
         self._pool.shutdown(wait=True)
 
     async def check(self) -> None:
-        name = f".health/{os.getpid()}-{secrets.token_hex(8)}"
+        name = f"{HEALTH}/{os.getpid()}-{secrets.token_hex(8)}"
         await self.put(name, _once(b"ok"))
         try:
             if await self.read_ranges(name, [ByteRange(0, 2)]) != [b"ok"]:
@@ -112,7 +114,7 @@ class FolderBlobs:
         subfolders, found = [], []
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith("."):
+                if entry.name.endswith(PARTIAL):
                     continue
                 if entry.is_dir():
                     subfolders.append(Path(entry.path))

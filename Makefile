@@ -1,0 +1,43 @@
+# Four words: run, demo, test, lint. Each makes its own .venv and installs what it needs.
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8080
+DATA ?= ./data
+WORKERS ?=
+PYTEST ?=
+
+BIN := .venv/bin
+
+.PHONY: run demo test lint clean
+
+run: .venv/.local  ## serve on http://127.0.0.1:8080 (HOST=, PORT=, DATA=, WORKERS= change that)
+	$(BIN)/python -m local --host $(HOST) --port $(PORT) --data $(DATA) $(if $(WORKERS),--workers $(WORKERS))
+
+demo: .venv/.local  ## store the images that pydicom ships through the running service
+	$(BIN)/python -m local.demo --url http://$(HOST):$(PORT)
+
+test: .venv/.dev tests/clients/node_modules/.installed  ## everything; PYTEST="-k word" for a part
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv tests/clients/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.local: .venv/bin/python requirements.txt requirements-local.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-local.txt
+	touch $@
+
+.venv/.dev: .venv/.local requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+tests/clients/node_modules/.installed: tests/clients/package.json
+	cd tests/clients && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	touch $@
