@@ -9,8 +9,8 @@ from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.ElementTree import iterparse
 from pydicom.datadict import keyword_for_tag
-from pydicom.valuerep import VR
 
+from shared.dicom.explicit_vr import BINARY, VRS
 from shared.dicom.limits import DEFAULT_LIMITS, MIB
 from shared.dicom.model import DataSet
 from shared.dicom.private_blocks import PrivateBlocks, is_private
@@ -26,8 +26,6 @@ _JsonElement: TypeAlias = dict[str, Any]
 
 _GROUPS: Final = ("Alphabetic", "Ideographic", "Phonetic")
 _COMPONENTS: Final = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
-_BINARY: Final = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
-_VRS: Final = frozenset(vr.value for vr in VR if len(vr.value) == 2)
 
 _HEAD: Final = f'<?xml version="1.0" encoding="UTF-8"?>\n<NativeDicomModel xmlns="{NAMESPACE}" xml:space="preserve">'
 _TAIL: Final = "</NativeDicomModel>"
@@ -158,7 +156,7 @@ def _put(elements: DataSet, tag: str, element: _JsonElement) -> None:
 
 def _element(tag: str, attribute: Element) -> _JsonElement:
     vr = attribute.get("vr", "")
-    if vr not in _VRS:
+    if vr not in VRS:
         raise _unusable(tag, "has no known VR")
     kinds = {_name(child) for child in attribute}
     if not kinds:
@@ -178,7 +176,7 @@ def _element(tag: str, attribute: Element) -> _JsonElement:
 
 
 def _kinds(vr: str) -> tuple[str, ...]:
-    if vr in _BINARY:
+    if vr in BINARY:
         return ("InlineBinary", "BulkData")
     return ({"SQ": "Item", "PN": "PersonName"}.get(vr, "Value"), "BulkData")
 
