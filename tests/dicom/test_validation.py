@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.dicom.attributes import SEARCHABLE, Attribute
@@ -203,6 +203,7 @@ def test_empty_values_are_valid() -> None:
         assert validate(dataset, version).errors == validate(dataset, version).warnings == ()
 
 
+@settings(deadline=None)
 @given(st.text("0123456789", min_size=8, max_size=8) | st.dates().map(lambda day: f"{day.year:04}{day:%m%d}"))
 def test_dates_are_those_of_the_calendar(digits: str) -> None:
     try:
@@ -380,6 +381,7 @@ def places(dataset: DataSet, prefix: str = "") -> Iterator[tuple[str, dict[str, 
             yield prefix + tag, element
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(datasets)
 def test_a_cleaned_data_set_keeps_the_good_and_only_the_good(generated: DataSet) -> None:
     dataset = VALID | {tag: element for tag, element in generated.items() if tag != "00080020"}

@@ -2,7 +2,7 @@ import base64
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.dicom.model import DataSet
@@ -338,6 +338,7 @@ data_sets = st.recursive(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data_sets)
 def test_every_data_set_survives(dataset: DataSet) -> None:
     assert from_xml(to_xml(dataset)) == dataset
