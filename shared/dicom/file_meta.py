@@ -20,6 +20,9 @@ _PREFIX: Final = b"DICM"
 _GROUP: Final = b"\x02\x00"
 _HEADER: Final = 8
 _TRANSFER_SYNTAX_UID: Final = "00020010"
+_LONG_HEADER: Final = 12
+_LONG_VRS: Final = (b"OB", b"UN", b"UT", b"OW")
+"""Those of the VRs with 32 bits of length (PS3.5 7.1.2) that file meta elements may have."""
 
 
 def not_part10(length: int) -> NotPart10:
@@ -27,6 +30,21 @@ def not_part10(length: int) -> NotPart10:
     if not length:
         return NotPart10("The file is empty.")
     return NotPart10("The file is not DICOM: it does not begin with 128 bytes and 'DICM' (PS3.10 7.1).")
+
+
+def data_set_offset(start: bytes) -> int | None:
+    """Where in a scanned file the data set begins; None if ``start``, its first bytes, does not reach there.
+
+    The file meta is Explicit VR Little Endian (PS3.10 7.1).
+    """
+    position = _PREAMBLE + len(_PREFIX)
+    while len(start) >= position + _LONG_HEADER:
+        if start[position : position + 2] != _GROUP:
+            return position
+        long = start[position + 4 : position + 6] in _LONG_VRS
+        size, at = (4, position + 8) if long else (2, position + 6)
+        position = at + size + int.from_bytes(start[at : at + size], "little")
+    return None
 
 
 class PreambleReader:
@@ -61,38 +79,50 @@ class FileMetaReader(DataSetReader):
 
     def read(self, buffer: bytes, position: int) -> int:
         """Read an element of the group, or end before the first of another one."""
-        if len(buffer) - position < _HEADER:
-            return self._walk.wait(position, _HEADER)
-        if buffer[position : position + 2] == _GROUP:
+        group = buffer[position : position + 2]
+        need = _HEADER if group == _GROUP else len(_GROUP)
+        if len(buffer) - position < need:
+            return self._walk.wait(position, need)
+        if group == _GROUP:
             self._encoding = EXPLICIT_LITTLE if shows_vr(buffer, position) else IMPLICIT_LITTLE
             return self._read_special(buffer, position)
+        self.end()
+        return self._walk.wait(position, 1) if self._start.deflated else position
+
+    def end(self) -> None:
+        """Let the data set begin, in the transfer syntax that is declared."""
+        self.close()
         self._walk.container = self._start
         value = self.elements.get(_TRANSFER_SYNTAX_UID, {}).get("Value", [None])[0]
-        self._start.declared = value if isinstance(value, str) else None
-        return self._walk.wait(position, 1) if self._start.deflated else position
+        if isinstance(value, str):
+            self._start.declare(value)
 
 
 class DataSetStart:
     """Sees by the first element how the data set is encoded, then opens it as ``data_set``."""
 
-    __slots__ = ("_walk", "data_set", "declared", "transfer_syntax")
+    __slots__ = ("_declared", "_walk", "data_set", "transfer_syntax")
 
     def __init__(self, walk: Walk) -> None:
         self._walk = walk
-        self.declared: str | None = None
+        self._declared: str | None = None
         self.transfer_syntax = IMPLICIT_VR_LITTLE_ENDIAN
         self.data_set: DataSetReader | None = None
 
     @property
     def deflated(self) -> bool:
         """Whether the bytes from here on have to be inflated before they are read."""
-        return self.declared in DEFLATED
+        return self._declared in DEFLATED
+
+    def declare(self, transfer_syntax: str) -> None:
+        """Take note of what the file meta says."""
+        self._declared = self.transfer_syntax = transfer_syntax
 
     def read(self, buffer: bytes, position: int) -> int:
         """Open the data set without taking anything of it."""
         if len(buffer) - position < _HEADER:
             return self._walk.wait(position, _HEADER)
-        self.transfer_syntax, encoding = encoding_found(self.declared, buffer[position : position + _HEADER])
+        self.transfer_syntax, encoding = encoding_found(self._declared, buffer[position : position + _HEADER])
         self.data_set = DataSetReader(self._walk, encoding, DEFAULT_CHARSET, NO_END)
         self._walk.container = self.data_set
         return position

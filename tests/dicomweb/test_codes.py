@@ -8,7 +8,6 @@ from shared.dicomweb.codes import FailureReason, WarningReason
     [
         (FailureReason.PROCESSING_FAILURE, 272),
         (FailureReason.VALIDATION_FAILED, 43264),
-        (FailureReason.CANNOT_UNDERSTAND, 43264),
         (FailureReason.STUDY_MISMATCH, 43265),
         (FailureReason.INSTANCE_EXISTS, 45070),
         (FailureReason.INSTANCE_BEING_STORED, 45071),

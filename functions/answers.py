@@ -1,0 +1,102 @@
+"""Building answers: JSON compressed where asked for, problems, bodiless answers to HEAD."""
+
+import gzip
+import zlib
+from collections.abc import AsyncIterator, Mapping
+from typing import TypeVar
+
+from azurefunctions.extensions.http.fastapi import Request, Response, StreamingResponse
+
+from shared.dicomweb.problem import problem
+
+T = TypeVar("T")
+
+DICOM_JSON = "application/dicom+json"
+JSON = "application/json"
+GZIP_FROM = 512
+"""Bytes below which compressing an answer gains nothing."""
+GZIP_LEVEL = 1
+
+
+def accepts_gzip(req: Request) -> bool:
+    """Whether the client takes gzip-coded content (RFC 9110 12.5.3)."""
+    for coding in req.headers.get("accept-encoding", "").lower().split(","):
+        name, _, weight = coding.partition(";")
+        if name.strip() in ("gzip", "x-gzip", "*"):
+            return weight.strip().replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+def json_answer(
+    req: Request,
+    body: bytes,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    media_type: str = DICOM_JSON,
+) -> Response:
+    """A JSON document held in memory."""
+    answer_headers = {"Content-Type": media_type, "Vary": "Accept, Accept-Encoding", **(headers or {})}
+    if len(body) >= GZIP_FROM and accepts_gzip(req):
+        answer_headers["Content-Encoding"] = "gzip"
+        body = gzip.compress(body, GZIP_LEVEL, mtime=0)
+    return Response(body, status, answer_headers)
+
+
+def stream_answer(
+    req: Request, chunks: AsyncIterator[bytes], headers: Mapping[str, str], *, compressible: bool = False
+) -> Response:
+    """A body that is read as it is sent."""
+    answer_headers = {"Vary": "Accept, Accept-Encoding", **headers}
+    if compressible and accepts_gzip(req):
+        answer_headers["Content-Encoding"] = "gzip"
+        chunks = _gzipped(chunks)
+    return StreamingResponse(chunks, 200, answer_headers)
+
+
+async def begun(items: AsyncIterator[T]) -> AsyncIterator[T]:
+    """The same items, the first read already: what goes wrong at the start is raised here, before the answer begins."""
+    try:
+        first = [await anext(items)]
+    except StopAsyncIteration:
+        first = []
+    return _resumed(first, items)
+
+
+async def json_array(objects: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """A JSON array of objects that are already JSON."""
+    start = b"["
+    async for item in objects:
+        yield start + item
+        start = b","
+    yield b"[]" if start == b"[" else b"]"
+
+
+def problem_answer(error: Exception, req: Request) -> Response:
+    """What an exception looks like to the client."""
+    status, headers, body = problem(error, req.headers.get("accept"))
+    return Response(body, status, headers)
+
+
+async def bodiless(response: Response) -> Response:
+    """The same answer without its body, as HEAD wants it (RFC 9110 9.3.2)."""
+    body_iterator = getattr(response, "body_iterator", None)
+    if body_iterator is not None:
+        await body_iterator.aclose()
+    bare = Response(status_code=response.status_code)
+    bare.raw_headers = list(response.raw_headers)
+    return bare
+
+
+async def _resumed(first: list[T], rest: AsyncIterator[T]) -> AsyncIterator[T]:
+    for item in first:
+        yield item
+    async for item in rest:
+        yield item
+
+
+async def _gzipped(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    compressor = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    async for chunk in chunks:
+        if compressed := compressor.compress(chunk):
+            yield compressed
+    yield compressor.flush()

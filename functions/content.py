@@ -1,0 +1,101 @@
+"""One representation of known length, bare or as the only part of a multipart body: entity tag, ranges, HEAD."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from azurefunctions.extensions.http.fastapi import Request, Response, StreamingResponse
+
+from shared.dicom.model import ByteRange
+from shared.dicomweb.conditional import entity_tag, not_modified, range_applies
+from shared.dicomweb.multipart_writer import PART_END, closing, new_boundary, part_head, related_content_type
+from shared.dicomweb.ranges import byteranges_content_type, byteranges_part_head, content_range, parse_range
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """Bytes that can be read in part.
+
+    ``part_type`` is the media type, without parameters, of the multipart body that wraps them; None sends
+    them bare. ``read`` gives the bytes at an offset, ``length`` of them.
+    """
+
+    content_type: str
+    part_type: str | None
+    length: int
+    version: int
+    read: Callable[[int, int], AsyncIterator[bytes]]
+
+
+def content_answer(req: Request, representation: Representation) -> Response:
+    """The whole, the ranges asked for, or 304. Raises RangeNotSatisfiable."""
+    tag = entity_tag(str(representation.version))
+    common = {"ETag": tag, "Vary": "Accept", "Accept-Ranges": "bytes"}
+    if not_modified(req.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=common)
+    ranges = _ranges(req, tag, representation.length)
+    if representation.part_type is not None:
+        return _wrapped(representation, representation.part_type, ranges, common)
+    if ranges is None:
+        return _stream(_read(representation, ByteRange(0, representation.length)), 200, common, representation)
+    if len(ranges) == 1:
+        partial = {"Content-Range": content_range(ranges[0], representation.length)}
+        return _stream(_read(representation, ranges[0]), 206, common | partial, representation, ranges[0].length)
+    boundary = new_boundary()
+    headers = common | {"Content-Type": byteranges_content_type(boundary)}
+    return StreamingResponse(_byteranges(representation, ranges, boundary), 206, headers)
+
+
+def _ranges(req: Request, tag: str, length: int) -> tuple[ByteRange, ...] | None:
+    if req.method == "HEAD" or not range_applies(req.headers.get("if-range"), tag):
+        return None
+    return parse_range(req.headers.get("range"), length)
+
+
+def _wrapped(
+    representation: Representation, part_type: str, ranges: tuple[ByteRange, ...] | None, common: dict[str, str]
+) -> Response:
+    """A range counts within the part's content; its Content-Range stands in the answer and in the part."""
+    boundary = new_boundary()
+    part_headers = {"Content-Type": representation.content_type}
+    headers = common | {"Content-Type": related_content_type(part_type, boundary)}
+    part = ByteRange(0, representation.length)
+    if ranges is not None and len(ranges) == 1:
+        part = ranges[0]
+        part_headers["Content-Range"] = headers["Content-Range"] = content_range(part, representation.length)
+    head, tail = part_head(boundary, part_headers), PART_END + closing(boundary)
+    headers["Content-Length"] = str(len(head) + part.length + len(tail))
+    body = _between(head, _read(representation, part), tail)
+    return StreamingResponse(body, 206 if "Content-Range" in headers else 200, headers)
+
+
+def _stream(
+    body: AsyncIterator[bytes],
+    status: int,
+    headers: dict[str, str],
+    representation: Representation,
+    length: int | None = None,
+) -> Response:
+    size = {"Content-Length": str(representation.length if length is None else length)}
+    return StreamingResponse(body, status, headers | size | {"Content-Type": representation.content_type})
+
+
+def _read(representation: Representation, part: ByteRange) -> AsyncIterator[bytes]:
+    return representation.read(part.offset, part.length)
+
+
+async def _between(head: bytes, content: AsyncIterator[bytes], tail: bytes) -> AsyncIterator[bytes]:
+    yield head
+    async for chunk in content:
+        yield chunk
+    yield tail
+
+
+async def _byteranges(
+    representation: Representation, ranges: tuple[ByteRange, ...], boundary: str
+) -> AsyncIterator[bytes]:
+    for part in ranges:
+        yield byteranges_part_head(boundary, representation.content_type, part, representation.length)
+        async for chunk in _read(representation, part):
+            yield chunk
+        yield PART_END
+    yield closing(boundary)

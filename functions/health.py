@@ -1,0 +1,28 @@
+"""The health check."""
+
+import azure.functions as func
+import orjson
+from azurefunctions.extensions.http.fastapi import Request, Response
+
+from functions.answers import JSON, json_answer
+from functions.registration import service
+from shared.services.context import process
+from shared.services.health import checks
+
+blueprint = func.Blueprint()
+
+WORDS = {True: "Healthy", False: "Unhealthy"}
+
+
+@service(blueprint, "health", ["GET"], "health/check")
+async def health_check(req: Request) -> Response:
+    """200 when the service can store and search, else 503, with each dependency's state."""
+    found = await checks(await process.services())
+    healthy = all(check.healthy for check in found)
+    body = {
+        "overallStatus": WORDS[healthy],
+        "details": [
+            {"name": check.name, "status": WORDS[check.healthy], "description": check.description} for check in found
+        ],
+    }
+    return json_answer(req, orjson.dumps(body), 200 if healthy else 503, media_type=JSON)

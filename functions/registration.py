@@ -1,0 +1,165 @@
+"""How HTTP functions are registered: one decorator for the plain and the partitioned route, versions v1 and v2.
+
+A handler gets a ``Call``: everything the URL says, checked. What it raises becomes a problem answer here.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import azure.functions as func
+from azurefunctions.extensions.http.fastapi import Request, Response
+from starlette.requests import ClientDisconnect
+
+from functions.answers import bodiless, problem_answer
+from functions.headers import add_headers
+from shared.dicom.identifiers import is_partition_name, is_uid, trim_uid
+from shared.dicomweb.query import check_query
+from shared.dicomweb.urls import base_url
+from shared.errors import BadRequest, InvalidIdentifier, NotFound, ServiceError
+from shared.services.context import Services, process
+from shared.services.partitions import DEFAULT_PARTITION, require_partition
+from shared.settings import settings
+from shared.storage.index.model import Scope
+from shared.telemetry import describe
+
+logger = logging.getLogger(__name__)
+
+VERSIONS = {"v1": 1, "v2": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to a DICOMweb resource.
+
+    ``scope`` is what the path names; ``base_url`` the absolute URL up to and including version and partition.
+    """
+
+    request: Request
+    services: Services
+    api_version: int
+    scope: Scope
+    base_url: str
+
+    @property
+    def accept(self) -> str | None:
+        """The Accept header, or the query parameter that overrides it (PS3.18 8.3.3.1)."""
+        parameters = {name.lower(): value for name, value in self.request.query_params.items()}
+        return parameters.get("accept") or self.request.headers.get("accept")
+
+    @property
+    def query(self) -> str:
+        """The query string as it was sent, percent-encoded."""
+        return self.request.url.query
+
+
+Handler = Callable[[Call], Awaitable[Response]]
+Door = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredRoute:
+    """A route template with its methods, as the fallback and the conformance test need it."""
+
+    template: str
+    methods: tuple[str, ...]
+
+
+ROUTES: list[RegisteredRoute] = []
+
+
+def dicomweb(
+    blueprint: func.Blueprint, name: str, methods: Sequence[str], route: str, *, creates_partition: bool = False
+) -> Callable[[Handler], Handler]:
+    """Register a handler under ``/{version}/{route}`` and ``/{version}/partitions/{partition}/{route}``.
+
+    ``creates_partition`` tells that a partition of a new name is no error. GET brings HEAD with it.
+    """
+
+    def register(handler: Handler) -> Handler:
+        async def plain(req: Request) -> Response:
+            return await handler(await _call(req, must_exist=not creates_partition))
+
+        _register(blueprint, name, methods, f"{{version}}/{route}", plain)
+        _register(blueprint, f"{name}_in_partition", methods, f"{{version}}/partitions/{{partition}}/{route}", plain)
+        return handler
+
+    return register
+
+
+def service(blueprint: func.Blueprint, name: str, methods: Sequence[str], route: str) -> Callable[[Door], Door]:
+    """Register a handler that is no DICOMweb resource of a partition, under ``/{route}``."""
+
+    def register(handler: Door) -> Door:
+        _register(blueprint, name, methods, route, handler)
+        return handler
+
+    return register
+
+
+def _register(blueprint: func.Blueprint, name: str, methods: Sequence[str], route: str, handler: Door) -> None:
+    with_head = (*methods, "HEAD") if "GET" in methods and "HEAD" not in methods else tuple(methods)
+
+    async def door(req: Request) -> Response:
+        return await _answer(req, handler)
+
+    blueprint.function_name(name)(blueprint.route(route=route, methods=list(with_head))(door))
+    ROUTES.append(RegisteredRoute(route, with_head))
+
+
+async def _answer(req: Request, handler: Door) -> Response:
+    try:
+        check_query(req.url.query)
+        response = await handler(req)
+    except ServiceError as error:
+        if error.status >= 500:
+            logger.error("%s %s failed: %s", req.method, req.url.path, describe(error))
+        response = problem_answer(error, req)
+    except ClientDisconnect:
+        response = problem_answer(BadRequest("The request body ended before it was complete."), req)
+    except Exception as error:
+        logger.error("%s %s failed: %s", req.method, req.url.path, describe(error))
+        response = problem_answer(error, req)
+    add_headers(response, req, settings())
+    return await bodiless(response) if req.method == "HEAD" else response
+
+
+async def _call(req: Request, *, must_exist: bool) -> Call:
+    path = req.path_params
+    version = api_version(req)
+    services = await process.services()
+    partition = path.get("partition")
+    if partition is not None:
+        if not is_partition_name(partition):
+            raise InvalidIdentifier("A partition name is 1 to 64 letters, digits, dots, hyphens or underscores.")
+        if must_exist:
+            await require_partition(services, partition)
+    scope = Scope(
+        partition or DEFAULT_PARTITION,
+        *(_uid(path.get(level), level) for level in ("study", "series", "instance")),
+    )
+    return Call(req, services, version, scope, api_url(req, path["version"].lower(), partition))
+
+
+def api_version(req: Request) -> int:
+    """The API version that the path names. Raises NotFound for one that does not exist."""
+    version = VERSIONS.get(req.path_params["version"].lower())
+    if version is None:
+        raise NotFound("There is no such version of this API: use v1 or v2.")
+    return version
+
+
+def api_url(req: Request, version: str, partition: str | None = None) -> str:
+    """The absolute URL up to and including version and partition."""
+    return base_url(req.scope, req.headers, settings().public_url, version, partition)
+
+
+def _uid(value: str | None, level: str) -> str | None:
+    if value is None:
+        return None
+    if not is_uid(value):
+        raise InvalidIdentifier(
+            f"The {level} UID in the path failed validation for VR 'UI': DICOM Identifier is invalid. "
+            "It takes 1 to 64 digits and dots and ends in a digit."
+        )
+    return trim_uid(value)

@@ -1,0 +1,61 @@
+"""GET of studies, series and instances by what they are (QIDO-RS, PS3.18 10.6)."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import azure.functions as func
+from azurefunctions.extensions.http.fastapi import Response
+
+from functions.answers import DICOM_JSON, json_array, stream_answer
+from functions.registration import Call, dicomweb
+from functions.retrieve import SERIES, STUDY, xml_parts
+from shared.dicom.model import Level
+from shared.dicomweb.accept import Resource, negotiate
+from shared.dicomweb.media_types import DICOM_XML
+from shared.dicomweb.multipart_writer import new_boundary, related_content_type
+from shared.dicomweb.query import parse_query
+from shared.services.search import search
+
+blueprint = func.Blueprint()
+
+
+@dicomweb(blueprint, "search_studies", ["GET"], "studies")
+async def search_studies(call: Call) -> Response:
+    """Studies of the partition."""
+    return await _search(call, Level.STUDY)
+
+
+@dicomweb(blueprint, "search_series", ["GET"], "series")
+@dicomweb(blueprint, "search_series_of_study", ["GET"], f"{STUDY}/series")
+async def search_series(call: Call) -> Response:
+    """Series of the partition or of a study."""
+    return await _search(call, Level.SERIES)
+
+
+@dicomweb(blueprint, "search_instances", ["GET"], "instances")
+@dicomweb(blueprint, "search_instances_of_study", ["GET"], f"{STUDY}/instances")
+@dicomweb(blueprint, "search_instances_of_series", ["GET"], f"{SERIES}/instances")
+async def search_instances(call: Call) -> Response:
+    """Instances of the partition, of a study or of a series."""
+    return await _search(call, Level.INSTANCE)
+
+
+async def _search(call: Call, level: Level) -> Response:
+    selected = negotiate(Resource.SEARCH, call.accept)
+    query = parse_query(call.query, level, call.scope)
+    found = await search(call.services, level, call.scope, query, call.api_version, call.base_url)
+    headers = {"X-Total-Count": str(found.total)}
+    if query.warnings:
+        headers["Warning"] = ", ".join(f'299 {call.request.url.hostname}: "{text}"' for text in query.warnings)
+    if not found.count:
+        return Response(status_code=204, headers=headers)
+    if selected.media_type == DICOM_XML:
+        boundary = new_boundary()
+        headers["Content-Type"] = related_content_type(DICOM_XML, boundary)
+        return stream_answer(call.request, xml_parts(_each(found.objects), boundary), headers, compressible=True)
+    headers["Content-Type"] = DICOM_JSON
+    return stream_answer(call.request, json_array(_each(found.objects)), headers, compressible=True)
+
+
+async def _each(objects: Iterator[bytes]) -> AsyncIterator[bytes]:
+    for item in objects:
+        yield item

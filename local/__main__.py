@@ -1,0 +1,91 @@
+"""The embedded host: ``python -m local`` serves the Function App over a folder and SQLite."""
+
+import argparse
+import asyncio
+import ipaddress
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+
+from shared.errors import StorageError
+from shared.services.context import close_services, open_services
+from shared.settings import settings
+
+GRACE_SECONDS = 30
+
+
+def arguments() -> argparse.Namespace:
+    """The command line, checked."""
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="loopback address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8080, help="TCP port (default: %(default)s)")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of blobs and index (default: ./data)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="worker processes (default: one a core)")
+    parser.add_argument("--blobs", help="where blobs are kept (default: DICOM_BLOBS, else the folder DATA/blobs)")
+    parser.add_argument("--index", help="where the index is kept (default: DICOM_INDEX, else DATA/index.sqlite)")
+    chosen = parser.parse_args()
+    if not is_loopback(chosen.host):
+        parser.error("no access control is configured, so the service listens on loopback addresses only")
+    if chosen.workers < 1:
+        parser.error("--workers takes a whole number from 1")
+    return chosen
+
+
+def is_loopback(host: str) -> bool:
+    """Whether every address that ``host`` stands for is this machine's own."""
+    try:
+        found = {info[4][0] for info in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False
+    return all(ipaddress.ip_address(str(address).split("%")[0]).is_loopback for address in found)
+
+
+def configure(chosen: argparse.Namespace) -> None:
+    """Hand the choices to the worker processes as settings."""
+    for setting, option, default in (
+        ("DICOM_BLOBS", chosen.blobs, chosen.data / "blobs"),
+        ("DICOM_INDEX", chosen.index, chosen.data / "index.sqlite"),
+        ("DICOM_CORS_ORIGINS", None, "loopback"),
+    ):
+        os.environ[setting] = option or os.environ.get(setting) or str(default)
+
+
+async def try_storage() -> None:
+    """Open and close what the settings name, so that a mistake in them is told before any worker starts."""
+    await close_services(await open_services(settings()))
+
+
+def main() -> None:
+    """Serve until interrupted; requests under way are then finished."""
+    chosen = arguments()
+    configure(chosen)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        asyncio.run(try_storage())
+    except StorageError as error:
+        sys.exit(f"The storage can't be opened: {error.detail}")
+    url = f"http://{f'[{chosen.host}]' if ':' in chosen.host else chosen.host}:{chosen.port}"
+    print(f"Serving DICOMweb at {url}/v2, data in {chosen.data.resolve()}, {chosen.workers} workers. Ctrl-C stops.")
+    sys.stdout.flush()
+    Server(
+        "local.app:create_app",
+        factory=True,
+        address=chosen.host,
+        port=chosen.port,
+        interface=Interfaces.ASGI,
+        workers=chosen.workers,
+        workers_kill_timeout=GRACE_SECONDS,
+        respawn_failed_workers=True,
+        websockets=False,
+        log_level=LogLevels.warning,
+    ).serve()
+
+
+if __name__ == "__main__":
+    main()

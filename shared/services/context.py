@@ -1,0 +1,56 @@
+"""What every use case works with: the settings and the opened storage of this process."""
+
+import asyncio
+from dataclasses import dataclass
+
+from shared.settings import Settings, settings
+from shared.storage import adapters
+from shared.storage.blobs.port import BlobStore
+from shared.storage.index.port import Index
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The opened ports. One for each process, shared by all its requests."""
+
+    settings: Settings
+    blobs: BlobStore
+    index: Index
+
+
+async def open_services(chosen: Settings) -> Services:
+    """Open the storage that the settings name. Raises StorageError when it can't be reached."""
+    opened = Services(chosen, adapters.blob_store(chosen), adapters.index(chosen))
+    await opened.blobs.open()
+    await opened.index.open()
+    return opened
+
+
+async def close_services(opened: Services) -> None:
+    """Let go of what ``open_services`` opened, once no request uses it any more."""
+    await opened.index.close()
+    await opened.blobs.close()
+
+
+class _Process:
+    """This process's services, opened at the first request that asks for them."""
+
+    def __init__(self) -> None:
+        self._opened: Services | None = None
+        self._lock = asyncio.Lock()
+
+    async def services(self) -> Services:
+        if self._opened is None:
+            async with self._lock:
+                if self._opened is None:
+                    self._opened = await open_services(settings())
+        return self._opened
+
+    async def close(self) -> None:
+        async with self._lock:
+            opened, self._opened = self._opened, None
+        if opened is not None:
+            await close_services(opened)
+
+
+process = _Process()

@@ -1,0 +1,18 @@
+"""Data partitions: created by the first store that names them, never removed."""
+
+from shared.errors import BadRequest
+from shared.services.context import Services
+from shared.storage.index.model import Partition
+
+DEFAULT_PARTITION = "Microsoft.Default"
+
+
+async def partitions(services: Services) -> list[Partition]:
+    """All partitions by key."""
+    return await services.index.partitions()
+
+
+async def require_partition(services: Services, name: str) -> None:
+    """Raises BadRequest when no such partition exists."""
+    if name not in {partition.name for partition in await services.index.partitions()}:
+        raise BadRequest("Specified PartitionName does not exist.")

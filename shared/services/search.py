@@ -1,0 +1,147 @@
+"""Searching: the index finds, this shapes what each match answers (PS3.18 10.6.3.3, tables 10.6.3-3 to -5)."""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from shared.dicom.attributes import (
+    INSTANCE_AVAILABILITY,
+    LEVEL_TAGS,
+    LEVEL_UID,
+    MODALITIES_IN_STUDY,
+    RETRIEVE_URL,
+    SERIES_RELATED_INSTANCES,
+    STUDY_RELATED_INSTANCES,
+    STUDY_RELATED_SERIES,
+    default_tags,
+)
+from shared.dicom.model import DataSet, Level
+from shared.dicomweb.query import Query
+from shared.dicomweb.urls import resource_url
+from shared.services.context import Services
+from shared.services.metadata import REFERENCE, absolute
+from shared.storage.index.model import Match, Scope, Search
+
+COMPUTED = {
+    Level.STUDY: {MODALITIES_IN_STUDY, STUDY_RELATED_SERIES, STUDY_RELATED_INSTANCES},
+    Level.SERIES: {SERIES_RELATED_INSTANCES},
+    Level.INSTANCE: set[str](),
+}
+"""What is worked out from the index rather than read from a file, by the level whose answers hold it unasked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What each match of one search answers.
+
+    ``levels`` are those whose default attributes are given, ``tags`` all that is given when present;
+    ``everything`` stands for all that is known of ``levels``.
+    """
+
+    level: Level
+    levels: tuple[Level, ...]
+    tags: frozenset[str]
+    everything: bool
+
+    @property
+    def needs_metadata(self) -> bool:
+        """Whether the attributes that the index keeps by level are not enough."""
+        if self.everything and self.level is Level.INSTANCE:
+            return True
+        kept = frozenset().union(*(LEVEL_TAGS[level] for level in Level if level <= self.level))
+        return not self.tags <= kept | KNOWN_WITHOUT_METADATA
+
+
+KNOWN_WITHOUT_METADATA = frozenset(
+    {INSTANCE_AVAILABILITY, RETRIEVE_URL, *LEVEL_UID.values(), *(tag for tags in COMPUTED.values() for tag in tags)}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of a search: each match's JSON object, made when it is asked for, and how many there are in all."""
+
+    objects: Iterator[bytes]
+    count: int
+    total: int
+
+
+async def search(
+    services: Services, level: Level, scope: Scope, query: Query, api_version: int, base_url: str
+) -> Found:
+    """Run a parsed query over what ``scope`` names. Gives matches of ``level``."""
+    answer = answer_for(level, scope, query, api_version)
+    page = await services.index.search(
+        Search(
+            level=level,
+            scope=scope,
+            conditions=query.conditions,
+            order=query.order,
+            limit=query.limit,
+            offset=query.offset,
+            with_metadata=answer.needs_metadata,
+        )
+    )
+    objects = (orjson.dumps(dataset(match, answer, base_url)) for match in page.matches)
+    return Found(objects, len(page.matches), page.total)
+
+
+def answer_for(level: Level, scope: Scope, query: Query, api_version: int) -> Answer:
+    """Which attributes a search answers: the defaults of its levels, the path's UIDs, filters and includefield.
+
+    A level whose UID the path names is left out but for that UID (the behaviour of the map's resources).
+    """
+    named = {Level.STUDY: scope.study, Level.SERIES: scope.series}
+    levels = tuple(each for each in Level if each <= level and not named.get(each))
+    tags = frozenset().union(*(default_tags(each, api_version) for each in levels), COMPUTED[level])
+    always = {LEVEL_UID[each] for each in Level if each <= level} | {INSTANCE_AVAILABILITY, RETRIEVE_URL}
+    asked = {path.split(".")[0] for path in (*query.filters, *query.include)}
+    return Answer(level, levels, tags | always | asked, query.include_all)
+
+
+def dataset(match: Match, answer: Answer, base_url: str) -> DataSet:
+    """The attributes of one match, in ascending order."""
+    found: DataSet = {}
+    if match.metadata is not None:
+        metadata = _inflated(match.metadata)
+        url = resource_url(base_url, *(metadata[LEVEL_UID[level]]["Value"][0] for level in Level))
+        everything = answer.everything and answer.level is Level.INSTANCE
+        found |= _resolved(_chosen(metadata, answer.tags, everything=everything), url)
+    for level, stored in match.datasets.items():
+        found |= _chosen(orjson.loads(stored), answer.tags, everything=answer.everything and level in answer.levels)
+    found |= _chosen(_computed(match, answer.level, base_url), answer.tags)
+    return dict(sorted(found.items()))
+
+
+def _chosen(source: DataSet, tags: frozenset[str], *, everything: bool = False) -> DataSet:
+    return source if everything else {tag: element for tag, element in source.items() if tag in tags}
+
+
+def _inflated(metadata: bytes) -> DataSet:
+    parsed: DataSet = orjson.loads(zlib.decompress(metadata))
+    return parsed
+
+
+def _resolved(chosen: DataSet, instance: str) -> DataSet:
+    """The same with absolute bulk data URIs."""
+    text = orjson.dumps(chosen)
+    resolved: DataSet = orjson.loads(absolute(text, instance)) if REFERENCE in text else chosen
+    return resolved
+
+
+def _computed(match: Match, level: Level, base_url: str) -> DataSet:
+    values: dict[str, tuple[str, list[Any]]] = {
+        INSTANCE_AVAILABILITY: ("CS", ["ONLINE"]),
+        MODALITIES_IN_STUDY: ("CS", list(match.modalities)),
+        RETRIEVE_URL: ("UR", [resource_url(base_url, *match.key)]),
+        STUDY_RELATED_SERIES: ("IS", [match.study_series]),
+        STUDY_RELATED_INSTANCES: ("IS", [match.study_instances]),
+    }
+    if level >= Level.SERIES:
+        values[SERIES_RELATED_INSTANCES] = ("IS", [match.series_instances])
+    for each, uid in zip(Level, match.key, strict=False):
+        values[LEVEL_UID[each]] = ("UI", [uid])
+    return {tag: {"vr": vr, "Value": value} if value else {"vr": vr} for tag, (vr, value) in values.items()}

@@ -1,0 +1,229 @@
+"""Storing instances: each part is scanned while it is written, then a window of parts is committed at once.
+
+The order never changes: bytes durable in the blob store, then the index commit, then the answer. A part that
+fails takes no other with it. What a crash leaves behind is at most a blob without an index entry.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from shared.dicom.model import Part10
+from shared.dicom.scanner import Scanner
+from shared.dicomweb.codes import FailureReason
+from shared.dicomweb.store_answer import Failed, Outcome, Stored
+from shared.dicomweb.urls import instance_url
+from shared.errors import InvalidInstance, StorageError
+from shared.services.context import Services
+from shared.services.records import Admission, Refused, admit
+from shared.storage.index.model import InstanceRecord
+from shared.storage.index.port import CommitMode, CommitResult
+from shared.storage.versions import new_version
+from shared.telemetry import describe
+
+logger = logging.getLogger(__name__)
+
+SMALL_INSTANCE = 1024 * 1024
+"""Up to this many bytes an instance is held in memory, so that the next part is read while it is written."""
+WINDOW_INSTANCES = 64
+WINDOW_BYTES = 16 * 1024 * 1024
+PARALLEL_PUTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRequest:
+    """What one store request asks for. ``study`` is the UID that the URL names, if any."""
+
+    partition: str
+    study: str | None
+    mode: CommitMode
+    api_version: int
+    base_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """An instance whose bytes are durable, not yet in the index."""
+
+    admission: Admission
+    record: InstanceRecord
+
+
+_Entry: TypeAlias = _Written | Failed
+
+
+@dataclass(slots=True)
+class _Window:
+    """Parts received since the last commit: for each, in order, its failure or its write under way."""
+
+    entries: list["_Entry | asyncio.Task[_Entry]"] = field(default_factory=list)
+    size: int = 0
+
+    def full(self) -> bool:
+        return len(self.entries) >= WINDOW_INSTANCES or self.size >= WINDOW_BYTES
+
+
+class Store:
+    """One store request under way: ``add`` each part in turn, then ``finish``."""
+
+    def __init__(self, services: Services, request: StoreRequest) -> None:
+        self._services = services
+        self._request = request
+        self._window = _Window()
+        self._committing: asyncio.Task[list[Outcome]] | None = None
+        self._outcomes: list[Outcome] = []
+        self._puts = asyncio.Semaphore(PARALLEL_PUTS)
+        self.storage_failed = False
+        """Whether a part was lost to the storage rather than to its own faults."""
+
+    async def add(self, chunks: AsyncIterator[bytes]) -> None:
+        """Take one Part 10 instance; returns when its bytes have been read."""
+        head: list[bytes] = []
+        size = 0
+        async for chunk in chunks:
+            head.append(chunk)
+            size += len(chunk)
+            if size > SMALL_INSTANCE:
+                self._window.entries.append(await self._write(_chain(head, chunks)))
+                break
+        else:
+            self._window.entries.append(asyncio.create_task(self._write_small(head)))
+            self._window.size += size
+        if self._window.full():
+            await self._commit_window()
+
+    def reject(self, reason: str, sop_class: str | None = None, instance: str | None = None) -> None:
+        """Take note of a part that can't be stored, with the reason in a sentence."""
+        self._window.entries.append(Failed(FailureReason.VALIDATION_FAILED, sop_class, instance, (reason,)))
+
+    async def finish(self) -> list[Outcome]:
+        """Commit what was received; gives one outcome per part, in the order of the request.
+
+        Also to be called when the body broke off: the parts that came whole are kept.
+        """
+        await self._commit_window()
+        await self._settle()
+        return self._outcomes
+
+    async def _write_small(self, chunks: Sequence[bytes]) -> _Entry:
+        async with self._puts:
+            return await self._write(_iterate(chunks))
+
+    async def _write(self, chunks: AsyncIterator[bytes]) -> _Entry:
+        """Scan and write one instance; a broken body raises, a bad instance is a failure."""
+        version = new_version()
+        blob = blob_name(self._request.partition, version)
+        scan = _Scan(self._request, version, blob)
+        try:
+            await self._services.blobs.put(blob, scan.through(chunks))
+        except Refused as refused:
+            return refused.failure
+        except StorageError as error:
+            self.storage_failed = True
+            logger.error("An instance could not be written to the blob store: %s", describe(error))
+            return Failed(FailureReason.PROCESSING_FAILURE)
+        return scan.written()
+
+    async def _commit_window(self) -> None:
+        window, self._window = self._window, _Window()
+        await self._settle()
+        if window.entries:
+            self._committing = asyncio.create_task(self._commit(window))
+
+    async def _settle(self) -> None:
+        if self._committing is not None:
+            committing, self._committing = self._committing, None
+            self._outcomes += await committing
+
+    async def _commit(self, window: _Window) -> list[Outcome]:
+        entries = [await entry if isinstance(entry, asyncio.Task) else entry for entry in window.entries]
+        written = [entry for entry in entries if isinstance(entry, _Written)]
+        results = iter(await self._commit_records([entry.record for entry in written]))
+        return [entry if isinstance(entry, Failed) else self._outcome(entry, next(results)) for entry in entries]
+
+    async def _commit_records(self, records: list[InstanceRecord]) -> list[CommitResult | None]:
+        """None stands for a record whose commit failed: whether it took effect can't be known, so its blob stays."""
+        if not records:
+            return []
+        purge_due = time.time() + self._services.settings.purge_after_seconds
+        try:
+            results = await self._services.index.commit(records, self._request.mode, purge_due)
+        except StorageError as error:
+            self.storage_failed = True
+            logger.error("%d instances could not be committed to the index: %s", len(records), describe(error))
+            return [None] * len(records)
+        await self._remove_refused(records, results)
+        return list(results)
+
+    async def _remove_refused(self, records: list[InstanceRecord], results: Sequence[CommitResult]) -> None:
+        for record, result in zip(records, results, strict=True):
+            if result is CommitResult.EXISTS:
+                try:
+                    await self._services.blobs.delete(record.blob)
+                except StorageError as error:
+                    logger.error("The blob of a refused instance could not be removed: %s", describe(error))
+
+    def _outcome(self, written: _Written, result: CommitResult | None) -> Outcome:
+        admission, key = written.admission, written.record.key
+        if result is None:
+            return Failed(FailureReason.PROCESSING_FAILURE, admission.sop_class, key.instance)
+        if result is CommitResult.EXISTS:
+            return Failed(FailureReason.INSTANCE_EXISTS, admission.sop_class, key.instance)
+        return Stored(
+            admission.sop_class,
+            key.instance,
+            instance_url(self._request.base_url, key.study, key.series, key.instance),
+            admission.comments,
+            admission.multi_valued,
+        )
+
+
+class _Scan:
+    """Reads an instance as it passes by on its way to the blob store."""
+
+    def __init__(self, request: StoreRequest, version: int, blob: str) -> None:
+        self._request = request
+        self._version = version
+        self._blob = blob
+        self._written: _Written | None = None
+
+    async def through(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Give the chunks on; before the last byte is made durable, raise Refused if the instance can't be taken."""
+        scanner = Scanner()
+        try:
+            async for chunk in chunks:
+                scanner.feed(chunk)
+                yield chunk
+            self._written = await self._admit(scanner.finish())
+        except InvalidInstance as error:
+            raise Refused(Failed(FailureReason.VALIDATION_FAILED, comments=(error.detail,))) from error
+
+    async def _admit(self, part10: Part10) -> _Written:
+        request = self._request
+        admission = admit(part10, request.study, request.api_version)
+        return _Written(admission, admission.record(request.partition, self._version, self._blob, part10))
+
+    def written(self) -> _Written:
+        if self._written is None:
+            raise StorageError("The blob store did not read the instance to its end.")
+        return self._written
+
+
+def blob_name(partition: str, version: int) -> str:
+    """Where a version's bytes are kept: spread over 256 folders of its partition, never used twice."""
+    return f"{partition}/{version % 256:02x}/{version}.dcm"
+
+
+async def _iterate(chunks: Sequence[bytes]) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+async def _chain(head: Sequence[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    for chunk in head:
+        yield chunk
+    async for chunk in rest:
+        yield chunk
