@@ -13,6 +13,8 @@ T = TypeVar("T")
 
 DICOM_JSON = "application/dicom+json"
 JSON = "application/json"
+VARY = {"Vary": "Accept, Accept-Encoding"}
+"""What caches have to tell apart: every resource here has several media types, JSON and XML several codings."""
 GZIP_FROM = 512
 """Bytes below which compressing an answer gains nothing."""
 GZIP_LEVEL = 1
@@ -35,7 +37,7 @@ def json_answer(
     media_type: str = DICOM_JSON,
 ) -> Response:
     """A JSON document held in memory."""
-    answer_headers = {"Content-Type": media_type, "Vary": "Accept, Accept-Encoding", **(headers or {})}
+    answer_headers = {"Content-Type": media_type, **VARY, **(headers or {})}
     if len(body) >= GZIP_FROM and accepts_gzip(req):
         answer_headers["Content-Encoding"] = "gzip"
         body = gzip.compress(body, GZIP_LEVEL, mtime=0)
@@ -46,7 +48,7 @@ def stream_answer(
     req: Request, chunks: AsyncIterator[bytes], headers: Mapping[str, str], *, compressible: bool = False
 ) -> Response:
     """A body that is read as it is sent."""
-    answer_headers = {"Vary": "Accept, Accept-Encoding", **headers}
+    answer_headers = {**VARY, **headers}
     if compressible and accepts_gzip(req):
         answer_headers["Content-Encoding"] = "gzip"
         chunks = _gzipped(chunks)

@@ -6,7 +6,7 @@ import azure.functions as func
 import orjson
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions.answers import DICOM_JSON, begun, json_array, stream_answer
+from functions.answers import DICOM_JSON, VARY, begun, json_array, stream_answer
 from functions.content import Representation, content_answer
 from functions.registration import Call, dicomweb
 from shared.dicom.xml import to_xml
@@ -63,7 +63,7 @@ async def retrieve_metadata(call: Call) -> Response:
     selected = negotiate(Resource.METADATA, call.accept)
     tag = entity_tag(await metadata.entity_tag(call.services, call.scope))
     if not_modified(call.request.headers.get("if-none-match"), tag):
-        return Response(status_code=304, headers={"ETag": tag})
+        return Response(status_code=304, headers={"ETag": tag, **VARY})
     datasets = metadata.datasets(call.services, call.scope, call.base_url)
     if selected.media_type == DICOM_XML:
         boundary = new_boundary()
