@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from azurefunctions.extensions.http.fastapi import Request, Response, StreamingResponse
 
+from shared.dicomweb.conditional import not_modified
 from shared.dicomweb.problem import problem
 
 T = TypeVar("T")
@@ -42,6 +43,13 @@ def json_answer(
         answer_headers["Content-Encoding"] = "gzip"
         body = gzip.compress(body, GZIP_LEVEL, mtime=0)
     return Response(body, status, answer_headers)
+
+
+def unchanged_answer(req: Request, headers: Mapping[str, str]) -> Response | None:
+    """304 with the headers, ETag among them, if the client has what they describe already (RFC 9110 15.4.5)."""
+    if not_modified(req.headers.get("if-none-match"), headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return None
 
 
 def stream_answer(

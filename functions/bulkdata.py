@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import azure.functions as func
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions.answers import begun, stream_answer
+from functions.answers import VARY, begun, stream_answer, unchanged_answer
 from functions.content import Representation, content_answer
 from functions.registration import Call, dicomweb
 from functions.retrieve import INSTANCE, SERIES, STUDY
@@ -93,11 +93,11 @@ async def _frames_answer(call: Call, pixels: PixelData, numbers: Sequence[int]) 
     label = content_type(selected, stored.transfer_syntax)
     if len(numbers) == 1:
         return content_answer(call.request, await _frame(call, pixels, numbers[0], label, selected))
+    headers = {"ETag": entity_tag(str(stored.version)), **VARY}
+    if unchanged := unchanged_answer(call.request, headers):
+        return unchanged
     boundary = new_boundary()
-    headers = {
-        "Content-Type": related_content_type(selected.media_type, boundary),
-        "ETag": entity_tag(str(stored.version)),
-    }
+    headers["Content-Type"] = related_content_type(selected.media_type, boundary)
     return stream_answer(call.request, _frame_parts(call, pixels, numbers, label, boundary), headers)
 
 
