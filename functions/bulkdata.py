@@ -110,18 +110,17 @@ def _selected_for_several(call: Call, stored: StoredInstance) -> Selected:
 
 async def _frame(call: Call, pixels: PixelData, number: int, label: str, selected: Selected) -> Representation:
     """One frame: read when it is sent, but bit-packed ones, which have no bytes of their own in the file."""
-    extent = pixels.extent(number)
     unpacked = await pixels.unpacked(call.services, number) if pixels.packed else None
 
     def chunks(offset: int, length: int) -> AsyncIterator[bytes]:
         if unpacked is not None:
             return _once(unpacked[offset : offset + length])
-        return read_part(call.services, pixels.stored, extent, offset, length)
+        return pixels.read(call.services, number, offset, length)
 
     return Representation(
         content_type=label,
         part_type=selected.media_type if selected.multipart else None,
-        length=extent.length if unpacked is None else len(unpacked),
+        length=pixels.extent(number).length if unpacked is None else len(unpacked),
         version=pixels.stored.version,
         read=chunks,
     )
@@ -136,7 +135,7 @@ async def _frame_parts(
         if pixels.packed:
             yield await pixels.unpacked(call.services, number)
         else:
-            async for chunk in read(call.services, pixels.stored, pixels.extent(number)):
+            async for chunk in pixels.read(call.services, number, 0, pixels.extent(number).length):
                 yield chunk
         yield PART_END
     yield closing(boundary)
