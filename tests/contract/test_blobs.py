@@ -43,6 +43,10 @@ async def names(store: BlobStore, prefix: str = "") -> set[str]:
     return {name async for name, _ in store.names(prefix)}
 
 
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 async def test_a_blob_comes_back_as_it_was_put(blobs: BlobStore) -> None:
     assert await blobs.put(NAME, chunked(b"abc", b"", b"defg")) == 7
     assert await whole(blobs, NAME) == b"abcdefg"
@@ -89,7 +93,7 @@ async def test_a_put_that_breaks_off_leaves_nothing(blobs: BlobStore, size: int,
     with pytest.raises(RuntimeError):
         await blobs.put(NAME, broken(bytes(size)))
     assert await names(blobs) == set()
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert files_below(tmp_path) == []
     assert await blobs.put(NAME, chunked(b"again")) == 5
 
 
@@ -104,7 +108,7 @@ async def test_a_cancelled_put_leaves_nothing(blobs: BlobStore, tmp_path: Path) 
     put.cancel()
     with pytest.raises(asyncio.CancelledError):
         await put
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert files_below(tmp_path) == []
 
 
 async def test_what_is_not_there_is_missing(blobs: BlobStore) -> None:
