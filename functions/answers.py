@@ -9,6 +9,7 @@ from typing import cast
 
 from azurefunctions.extensions.http.fastapi import Request, Response, StreamingResponse
 
+from shared.dicomweb.accept import quality
 from shared.dicomweb.conditional import not_modified
 from shared.dicomweb.problem import problem
 from shared.services.offload import offload
@@ -27,11 +28,11 @@ GZIP_LEVEL = 1
 
 def accepts_gzip(req: Request) -> bool:
     """Whether the client takes gzip-coded content (RFC 9110 12.5.3)."""
+    weights = {}
     for coding in req.headers.get("accept-encoding", "").lower().split(","):
-        name, _, weight = coding.partition(";")
-        if name.strip() in ("gzip", "x-gzip", "*"):
-            return weight.strip().replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
+        name, _, parameter = coding.partition(";")
+        weights[name.strip()] = quality(parameter.partition("=")[2].strip())
+    return next((weights[name] > 0 for name in ("gzip", "x-gzip", "*") if name in weights), False)
 
 
 def json_answer(

@@ -128,17 +128,16 @@ async def _answer(req: Request, handler: Door) -> Response:
 async def _call(req: Request, *, must_exist: bool) -> Call:
     path = req.path_params
     version = api_version(req)
-    services = await process.services()
     partition = path.get("partition")
-    if partition is not None:
-        if not is_partition_name(partition):
-            raise InvalidIdentifier("A partition name is 1 to 64 letters, digits, dots, hyphens or underscores.")
-        if must_exist:
-            await require_partition(services, partition)
+    if partition is not None and not is_partition_name(partition):
+        raise InvalidIdentifier("A partition name is 1 to 64 letters, digits, dots, hyphens or underscores.")
     scope = Scope(
         partition or DEFAULT_PARTITION,
         *(_uid(path.get(level), level) for level in ("study", "series", "instance")),
     )
+    services = await process.services()
+    if partition is not None and must_exist:
+        await require_partition(services, partition)
     return Call(req, services, version, scope, api_url(req, path["version"].lower(), partition))
 
 
