@@ -18,6 +18,10 @@ from shared.errors import NotPart10
 
 _PREAMBLE: Final = 128
 _PREFIX: Final = b"DICM"
+EMPTY_PREAMBLE: Final = bytes(_PREAMBLE) + _PREFIX
+"""What a Part 10 file begins with if it has no use for a preamble."""
+RECOGNISED: Final = 6
+"""Bytes of a file by which ``lacks_preamble`` decides."""
 _GROUP: Final = b"\x02\x00"
 _HEADER: Final = 8
 _TRANSFER_SYNTAX_UID: Final = "00020010"
@@ -47,6 +51,11 @@ def _length_field(buffer: bytes, position: int) -> tuple[int, int]:
     if not shows_vr(buffer, position):
         return 4, position + 4
     return (4, position + 8) if buffer[position + 4 : position + 6] in LONG_FORM else (2, position + 6)
+
+
+def lacks_preamble(start: bytes) -> bool:
+    """Whether a file, by its first six bytes, begins with its file meta information, as some writers leave it."""
+    return start[:2] == _GROUP and start[3:4] == b"\0" and shows_vr(start)
 
 
 class PreambleReader:

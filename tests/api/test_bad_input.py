@@ -27,7 +27,6 @@ BAD_FILES: dict[str, Callable[[Identity], bytes]] = {
     "JPEG": lambda identity: b"\xff\xd8\xff\xe0" + bytes(1000),
     "PDF": lambda identity: b"%PDF-1.7 " + bytes(1000),
     "no preamble": lambda identity: by_hand(identity)[128:],
-    "no preamble and no prefix": lambda identity: by_hand(identity)[132:],
     "preamble only": lambda identity: PREAMBLE,
     "no data set": lambda identity: part10(b""),
     "no file meta": lambda identity: real("no_meta.dcm"),

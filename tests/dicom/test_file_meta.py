@@ -5,7 +5,7 @@ from struct import pack
 import pytest
 from pydicom.filereader import _read_file_meta_info, read_preamble
 
-from shared.dicom.file_meta import data_set_offset
+from shared.dicom.file_meta import RECOGNISED, data_set_offset, lacks_preamble
 from tests.dicom.building import PREAMBLE, explicit, file_meta, implicit, part10
 from tests.dicom.real_files import PATHS
 
@@ -65,3 +65,10 @@ def test_real_files_as_pydicom_reads_them(path: Path) -> None:
 
 def test_nothing_but_file_meta() -> None:
     assert data_set_offset(part10(b"")) is None
+
+
+def test_file_meta_at_the_very_beginning_lacks_a_preamble() -> None:
+    assert lacks_preamble(META[132 : 132 + RECOGNISED])
+    assert not lacks_preamble(META[:RECOGNISED])
+    assert not lacks_preamble(DATA_SET[:RECOGNISED])
+    assert not lacks_preamble(b"\x02\0\0\0\x04\0")
