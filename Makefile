@@ -16,7 +16,7 @@ run: .venv/.local  ## serve on http://127.0.0.1:8080 (HOST=, PORT=, DATA=, WORKE
 demo: .venv/.local  ## store the images that pydicom ships through the running service
 	$(BIN)/python -m local.demo --url http://$(HOST):$(PORT)
 
-test: .venv/.dev tests/clients/node_modules/.installed  ## everything; PYTEST="-k word" for a part
+test: .venv/.dev tests/clients/node_modules/.installed tests/azure/node_modules/.installed  ## everything; PYTEST="-k word" for a part
 	$(BIN)/python -m pytest $(PYTEST)
 
 lint: .venv/.dev
@@ -25,7 +25,7 @@ lint: .venv/.dev
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv tests/clients/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv tests/clients/node_modules tests/azure/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -38,6 +38,6 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
-tests/clients/node_modules/.installed: tests/clients/package.json
-	cd tests/clients && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+tests/%/node_modules/.installed: tests/%/package.json
+	cd tests/$* && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	touch $@
