@@ -41,7 +41,7 @@ async def search_instances(call: Call) -> Response:
 
 async def _search(call: Call, level: Level) -> Response:
     selected = negotiate(Resource.SEARCH, call.accept)
-    query = parse_query(call.query, level, call.scope)
+    query = parse_query(call.query, level, _named(call))
     found = await search(call.services, level, call.scope, query, call.api_version, call.base_url)
     headers = {"X-Total-Count": str(found.total)}
     if query.warnings:
@@ -54,6 +54,12 @@ async def _search(call: Call, level: Level) -> Response:
         return stream_answer(call.request, xml_parts(_each(found.objects), boundary), headers, compressible=True)
     headers["Content-Type"] = DICOM_JSON
     return stream_answer(call.request, json_array(_each(found.objects)), headers, compressible=True)
+
+
+def _named(call: Call) -> list[Level]:
+    """The levels whose UIDs stand in the path."""
+    uids = {Level.STUDY: call.scope.study, Level.SERIES: call.scope.series}
+    return [level for level, uid in uids.items() if uid is not None]
 
 
 async def _each(objects: Iterator[bytes]) -> AsyncIterator[bytes]:

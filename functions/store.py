@@ -45,6 +45,7 @@ async def replace(call: Call) -> Response:
 async def _store(call: Call, mode: CommitMode) -> Response:
     selected = negotiate(Resource.STORE, call.accept)
     content_type = parse_content_type(call.request.headers.get("content-type", ""))
+    _require_no_coding(call.request)
     under_way = Store(
         call.services,
         StoreRequest(call.scope.partition, call.scope.study, mode, call.api_version, call.base_url),
@@ -64,6 +65,14 @@ async def _store(call: Call, mode: CommitMode) -> Response:
             headers={"Retry-After": RETRY_SECONDS},
         )
     return _answer(call, selected, outcomes)
+
+
+def _require_no_coding(request: Request) -> None:
+    """Raises UnsupportedMediaType for a compressed body, and says which one is taken (RFC 9110 12.5.3)."""
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise UnsupportedMediaType(
+            "A body with a Content-Encoding is not supported.", headers={"Accept-Encoding": "identity"}
+        )
 
 
 async def _receive(under_way: Store, body: AsyncIterator[bytes], content_type: MediaType, call: Call) -> str | None:

@@ -60,16 +60,20 @@ class RunningServer:
                 time.sleep(0.05)
         raise AssertionError(f"The server did not become healthy.\n{self.log.read_text()}")
 
-    def stop(self) -> int:
-        """Ask it to stop, as Ctrl-C does; gives the exit status."""
+    def stop(self, stop_signal: signal.Signals = signal.SIGINT, *, all_processes: bool = False) -> int:
+        """Ask it to stop; gives the exit status. Ctrl-C and systemd signal all its processes, others the first one."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGINT)
+        if all_processes:
+            os.killpg(self._process.pid, stop_signal)
+        else:
+            self._process.send_signal(stop_signal)
         return self._process.wait(STOP_SECONDS)
 
     def kill(self) -> None:
         """Take all its processes away at once, as a power cut would."""
         assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGKILL)
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(STOP_SECONDS)
 
     def processes(self) -> list[int]:

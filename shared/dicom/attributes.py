@@ -1,6 +1,8 @@
-"""Which attributes are indexed and which a search answer holds, by level (PS3.18 10.6, tables 10.6.1-5 and 10.6.3-3 to -5)."""
+"""Which attributes are searched by, kept and returned at each level (PS3.18 tables 10.6.1-5 and 10.6.3-3 to -5)."""
 
 from dataclasses import dataclass
+
+from pydicom.datadict import tag_for_keyword
 
 from shared.dicom.model import Level
 
@@ -58,3 +60,96 @@ SEARCHABLE: tuple[Attribute, ...] = (
     Attribute("00200013", "InstanceNumber", "IS", Level.INSTANCE),
 )
 BY_PATH = {attribute.path: attribute for attribute in SEARCHABLE}
+
+
+def _tags(keywords: str) -> frozenset[str]:
+    return frozenset(f"{tag_for_keyword(keyword):08X}" for keyword in keywords.split())
+
+
+LEVEL_TAGS: dict[Level, frozenset[str]] = {
+    Level.STUDY: _tags(
+        # Patient (PS3.3 C.7.1.1)
+        """PatientName PatientID IssuerOfPatientID TypeOfPatientID IssuerOfPatientIDQualifiersSequence
+        SourcePatientGroupIdentificationSequence GroupOfPatientsIdentificationSequence PatientBirthDate PatientBirthTime
+        PatientBirthDateInAlternativeCalendar PatientDeathDateInAlternativeCalendar PatientAlternativeCalendar
+        PatientSex QualityControlSubject ReferencedPatientSequence OtherPatientIDs OtherPatientIDsSequence
+        OtherPatientNames EthnicGroup PatientComments PatientSpeciesDescription PatientSpeciesCodeSequence
+        PatientBreedDescription PatientBreedCodeSequence BreedRegistrationSequence StrainDescription
+        StrainNomenclature ResponsiblePerson ResponsiblePersonRole ResponsibleOrganization PatientIdentityRemoved
+        DeidentificationMethod DeidentificationMethodCodeSequence"""
+        # Clinical Trial Subject and Study (C.7.1.3, C.7.2.3)
+        """ ClinicalTrialSponsorName ClinicalTrialProtocolID ClinicalTrialProtocolName ClinicalTrialSiteID
+        ClinicalTrialSiteName ClinicalTrialSubjectID ClinicalTrialSubjectReadingID
+        ClinicalTrialProtocolEthicsCommitteeName ClinicalTrialProtocolEthicsCommitteeApprovalNumber
+        ClinicalTrialTimePointID ClinicalTrialTimePointDescription ConsentForClinicalTrialUseSequence"""
+        # General Study (C.7.2.1)
+        """ StudyInstanceUID StudyDate StudyTime AccessionNumber IssuerOfAccessionNumberSequence
+        ReferringPhysicianName ReferringPhysicianIdentificationSequence ConsultingPhysicianName
+        ConsultingPhysicianIdentificationSequence StudyID StudyDescription PhysiciansOfRecord
+        PhysiciansOfRecordIdentificationSequence NameOfPhysiciansReadingStudy
+        PhysiciansReadingStudyIdentificationSequence RequestingServiceCodeSequence ReferencedStudySequence
+        ProcedureCodeSequence ReasonForPerformedProcedureCodeSequence AnatomicRegionsInStudyCodeSequence
+        TimezoneOffsetFromUTC"""
+        # Patient Study (C.7.2.2)
+        """ AdmittingDiagnosesDescription AdmittingDiagnosesCodeSequence PatientAge PatientSize PatientWeight
+        PatientBodyMassIndex PatientSizeCodeSequence MedicalAlerts Allergies SmokingStatus PregnancyStatus
+        LastMenstrualDate PatientState Occupation AdditionalPatientHistory AdmissionID IssuerOfAdmissionIDSequence
+        ServiceEpisodeID ServiceEpisodeDescription IssuerOfServiceEpisodeIDSequence PatientSexNeutered
+        ReasonForVisit ReasonForVisitCodeSequence"""
+    ),
+    Level.SERIES: _tags(
+        # General Series (C.7.3.1)
+        """Modality SeriesInstanceUID SeriesNumber Laterality SeriesDate SeriesTime PerformingPhysicianName
+        PerformingPhysicianIdentificationSequence ProtocolName SeriesDescription SeriesDescriptionCodeSequence
+        OperatorsName OperatorIdentificationSequence ReferencedPerformedProcedureStepSequence RelatedSeriesSequence
+        BodyPartExamined PatientPosition RequestAttributesSequence PerformedProcedureStepID
+        PerformedProcedureStepStartDate PerformedProcedureStepStartTime PerformedProcedureStepEndDate
+        PerformedProcedureStepEndTime PerformedProcedureStepDescription PerformedProtocolCodeSequence
+        CommentsOnThePerformedProcedureStep AnatomicalOrientationType TreatmentSessionUID TimezoneOffsetFromUTC"""
+        # Clinical Trial Series (C.7.3.2), Frame of Reference (C.7.4.1), Synchronization (C.7.4.2)
+        """ ClinicalTrialCoordinatingCenterName ClinicalTrialSeriesID ClinicalTrialSeriesDescription
+        FrameOfReferenceUID PositionReferenceIndicator SynchronizationFrameOfReferenceUID"""
+        # General Equipment (C.7.5.1)
+        """ Manufacturer InstitutionName InstitutionAddress StationName InstitutionalDepartmentName
+        ManufacturerModelName DeviceSerialNumber DeviceUID UDISequence GantryID SoftwareVersions SpatialResolution
+        DateOfLastCalibration TimeOfLastCalibration"""
+    ),
+    Level.INSTANCE: _tags(
+        # SOP Common (C.12.1), General Image (C.7.6.1), Image Pixel (C.7.6.3)
+        """SOPClassUID SOPInstanceUID TimezoneOffsetFromUTC InstanceNumber ImageType InstanceCreationDate
+        InstanceCreationTime ContentDate ContentTime AcquisitionDate AcquisitionTime AcquisitionDateTime
+        AcquisitionNumber ImageComments NumberOfFrames Rows Columns BitsAllocated PhotometricInterpretation
+        LossyImageCompression"""
+        # SR Document General (C.17.2), Encapsulated Document (C.24.2), Content Identification (table 10-12)
+        """ CompletionFlag VerificationFlag ConceptNameCodeSequence DocumentTitle MIMETypeOfEncapsulatedDocument
+        ContentLabel ContentDescription ContentCreatorName PresentationCreationDate PresentationCreationTime"""
+    ),
+}
+"""What the index keeps of each level and ``includefield=all`` returns. SpecificCharacterSet is not among them: answers
+are UTF-8 whatever the file was. TimezoneOffsetFromUTC is at every level, as it qualifies the dates and times there."""
+
+_DEFAULT_TAGS: dict[tuple[Level, int], frozenset[str]] = {
+    (Level.STUDY, 1): _tags(
+        """SpecificCharacterSet StudyDate StudyTime AccessionNumber InstanceAvailability ReferringPhysicianName
+        TimezoneOffsetFromUTC PatientName PatientID PatientBirthDate PatientSex StudyInstanceUID StudyID"""
+    ),
+    (Level.STUDY, 2): _tags(
+        """StudyDate AccessionNumber ReferringPhysicianName StudyDescription PatientName PatientID PatientBirthDate
+        StudyInstanceUID"""
+    ),
+    (Level.SERIES, 1): _tags(
+        """SpecificCharacterSet Modality TimezoneOffsetFromUTC SeriesDescription SeriesInstanceUID
+        PerformedProcedureStepStartDate PerformedProcedureStepStartTime RequestAttributesSequence"""
+    ),
+    (Level.SERIES, 2): _tags("Modality ManufacturerModelName SeriesInstanceUID PerformedProcedureStepStartDate"),
+    (Level.INSTANCE, 1): _tags(
+        """SpecificCharacterSet SOPClassUID SOPInstanceUID InstanceAvailability TimezoneOffsetFromUTC InstanceNumber
+        NumberOfFrames Rows Columns BitsAllocated"""
+    ),
+    (Level.INSTANCE, 2): _tags("SOPInstanceUID"),
+}
+
+
+def default_tags(level: Level, api_version: int) -> frozenset[str]:
+    """The tags of one level that a search answer holds unasked, in version 1 or 2 of the API."""
+    return _DEFAULT_TAGS[level, api_version]

@@ -1,4 +1,4 @@
-"""Storing metadata with bulk data: data sets and their bulk values, sent apart, become Part 10 instances (PS3.18 10.5.2)."""
+"""Storing metadata with bulk data: what was sent apart becomes Part 10 instances (PS3.18 10.5.2)."""
 
 import asyncio
 import tempfile

@@ -119,6 +119,10 @@ class Page:
     total: int
 
 
+DEFAULT_PARTITION = "Microsoft.Default"
+"""The data partition of requests that name none; its key is 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class Partition:
     """A data partition. ``created`` is in seconds since the epoch, UTC."""

@@ -1,0 +1,110 @@
+"""The index port over one SQLite file."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from shared.errors import StorageError
+from shared.storage.index.model import (
+    InstanceKey,
+    InstanceRecord,
+    Page,
+    Partition,
+    Purge,
+    Scope,
+    ScopeState,
+    Search,
+    StoredInstance,
+)
+from shared.storage.index.port import CommitMode, CommitResult
+from shared.storage.index.sqlite import delete, reads, search
+from shared.storage.index.sqlite.connection import storage_errors
+from shared.storage.index.sqlite.plan import draft
+from shared.storage.index.sqlite.readers import Readers
+from shared.storage.index.sqlite.schema import SCHEMA_VERSION
+from shared.storage.index.sqlite.writer import Writer
+
+OLDEST_SQLITE = (3, 37, 0)
+CHECK_TIMEOUT_S = 10.0
+
+
+class SqliteIndex:
+    """The index in a file that the processes of one machine share. See ``Index`` for what each method does."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer = Writer(path)
+        self._readers = Readers(path)
+
+    async def open(self) -> None:
+        await asyncio.to_thread(self._open)
+
+    def _open(self) -> None:
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            raise StorageError("SQLite 3.37 or newer is needed.")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with storage_errors():
+                self._writer.start()
+                self._readers.start()
+        except BaseException as error:
+            self._close()
+            if isinstance(error, OSError):
+                raise StorageError("The folder of the index can't be written.") from error
+            raise
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._readers.stop()
+        self._writer.stop()
+
+    async def check(self) -> None:
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT_S):
+                await self._readers.run(reads.partitions)
+                await self._writer.run(_rewrite_version)
+        except TimeoutError as error:
+            raise StorageError("The index does not answer.") from error
+
+    async def commit(self, records: Sequence[InstanceRecord], mode: CommitMode, purge_due: float) -> list[CommitResult]:
+        return await self._writer.commit([draft(record, mode, purge_due) for record in records])
+
+    async def delete(self, scope: Scope, purge_due: float) -> int:
+        return await self._writer.run(partial(delete.delete, scope=scope, purge_due=purge_due))
+
+    async def search(self, search_: Search) -> Page:
+        return await self._readers.run(partial(search.find, search=search_))
+
+    async def instance(self, key: InstanceKey) -> StoredInstance | None:
+        return await self._readers.run(partial(reads.instance, key=key))
+
+    async def instances(self, scope: Scope) -> AsyncIterator[StoredInstance]:
+        position: reads.Position | None = reads.START
+        while position is not None:
+            page, position = await self._readers.run(partial(reads.instances, scope=scope, after=position))
+            for found in page:
+                yield found
+
+    async def state(self, scope: Scope) -> ScopeState:
+        return await self._readers.run(partial(reads.state, scope=scope))
+
+    async def partitions(self) -> list[Partition]:
+        return await self._readers.run(reads.partitions)
+
+    async def due_purges(self, now: float, limit: int) -> list[Purge]:
+        return await self._readers.run(partial(reads.due_purges, now=now, limit=limit))
+
+    async def postpone_purge(self, blob: str, due: float) -> None:
+        await self._writer.run(partial(delete.postpone_purge, blob=blob, due=due))
+
+    async def forget_purge(self, blob: str) -> None:
+        await self._writer.run(partial(delete.forget_purge, blob=blob))
+
+
+def _rewrite_version(connection: sqlite3.Connection) -> None:
+    """The least change that still has to reach the disk."""
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
