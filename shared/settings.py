@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Annotated
 
-from pydantic import Field, HttpUrl, field_validator
+from pydantic import Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -12,7 +12,17 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DICOM_", frozen=True)
 
-    blobs: str = Field(default="./data/blobs", description="Where instances are kept: a folder's path.")
+    blobs: str = Field(
+        default="./data/blobs",
+        description="Where instances are kept: a folder's path; `https://ACCOUNT.blob.core.windows.net/CONTAINER`, "
+        "entered with this process's identity; `azure:CONTAINER`, of the account that `DICOM_BLOBS_CONNECTION` names; "
+        "or `memory:`, which one process has to itself and loses when it ends.",
+    )
+    blobs_connection: SecretStr | None = Field(
+        None,
+        description="Connection string with key of the storage account of `azure:CONTAINER`; "
+        "`UseDevelopmentStorage=true` is Azurite.",
+    )
     index: str = Field(default="./data/index.sqlite", description="Where the index is kept: a SQLite file's path.")
     public_url: HttpUrl | None = Field(
         None,

@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar
 
 from shared.dicom.model import ByteRange
 from shared.errors import BlobExists, BlobMissing, StorageError
+from shared.storage.blobs.probe import write_and_read
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -19,8 +20,6 @@ CHUNK = 1024 * 1024
 WRITE_BEHIND = 4 * 1024 * 1024
 """Bytes of a put that may wait in memory before they are written."""
 PARTIAL = ".partial"
-HEALTH = "~health"
-"""Where the health check writes; no partition can have that name."""
 
 
 class FolderBlobs:
@@ -38,13 +37,7 @@ class FolderBlobs:
         self._pool.shutdown(wait=True)
 
     async def check(self) -> None:
-        name = f"{HEALTH}/{os.getpid()}-{secrets.token_hex(8)}"
-        await self.put(name, _once(b"ok"))
-        try:
-            if await self.read_ranges(name, [ByteRange(0, 2)]) != [b"ok"]:
-                raise StorageError("A blob just written reads back otherwise.")
-        finally:
-            await self.delete(name)
+        await write_and_read(self)
 
     async def put(self, name: str, chunks: AsyncIterator[bytes]) -> int:
         partial = _PartialFile(self._root / name, self._make_folder)
@@ -202,7 +195,3 @@ def _fsync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data
