@@ -7,12 +7,15 @@ from typing import TypeVar
 
 from azurefunctions.extensions.http.fastapi import Request, Response, StreamingResponse
 
+from shared.dicomweb.conditional import not_modified
 from shared.dicomweb.problem import problem
 
 T = TypeVar("T")
 
 DICOM_JSON = "application/dicom+json"
 JSON = "application/json"
+VARY = {"Vary": "Accept, Accept-Encoding"}
+"""What caches have to tell apart: every resource here has several media types, JSON and XML several codings."""
 GZIP_FROM = 512
 """Bytes below which compressing an answer gains nothing."""
 GZIP_LEVEL = 1
@@ -35,18 +38,25 @@ def json_answer(
     media_type: str = DICOM_JSON,
 ) -> Response:
     """A JSON document held in memory."""
-    answer_headers = {"Content-Type": media_type, "Vary": "Accept, Accept-Encoding", **(headers or {})}
+    answer_headers = {"Content-Type": media_type, **VARY, **(headers or {})}
     if len(body) >= GZIP_FROM and accepts_gzip(req):
         answer_headers["Content-Encoding"] = "gzip"
         body = gzip.compress(body, GZIP_LEVEL, mtime=0)
     return Response(body, status, answer_headers)
 
 
+def unchanged_answer(req: Request, headers: Mapping[str, str]) -> Response | None:
+    """304 with the headers, ETag among them, if the client has what they describe already (RFC 9110 15.4.5)."""
+    if not_modified(req.headers.get("if-none-match"), headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return None
+
+
 def stream_answer(
     req: Request, chunks: AsyncIterator[bytes], headers: Mapping[str, str], *, compressible: bool = False
 ) -> Response:
     """A body that is read as it is sent."""
-    answer_headers = {"Vary": "Accept, Accept-Encoding", **headers}
+    answer_headers = {**VARY, **headers}
     if compressible and accepts_gzip(req):
         answer_headers["Content-Encoding"] = "gzip"
         chunks = _gzipped(chunks)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import azure.functions as func
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions.answers import begun, stream_answer
+from functions.answers import VARY, begun, stream_answer, unchanged_answer
 from functions.content import Representation, content_answer
 from functions.registration import Call, dicomweb
 from functions.retrieve import INSTANCE, SERIES, STUDY
@@ -93,11 +93,11 @@ async def _frames_answer(call: Call, pixels: PixelData, numbers: Sequence[int]) 
     label = content_type(selected, stored.transfer_syntax)
     if len(numbers) == 1:
         return content_answer(call.request, await _frame(call, pixels, numbers[0], label, selected))
+    headers = {"ETag": entity_tag(str(stored.version)), **VARY}
+    if unchanged := unchanged_answer(call.request, headers):
+        return unchanged
     boundary = new_boundary()
-    headers = {
-        "Content-Type": related_content_type(selected.media_type, boundary),
-        "ETag": entity_tag(str(stored.version)),
-    }
+    headers["Content-Type"] = related_content_type(selected.media_type, boundary)
     return stream_answer(call.request, _frame_parts(call, pixels, numbers, label, boundary), headers)
 
 
@@ -110,18 +110,17 @@ def _selected_for_several(call: Call, stored: StoredInstance) -> Selected:
 
 async def _frame(call: Call, pixels: PixelData, number: int, label: str, selected: Selected) -> Representation:
     """One frame: read when it is sent, but bit-packed ones, which have no bytes of their own in the file."""
-    extent = pixels.extent(number)
     unpacked = await pixels.unpacked(call.services, number) if pixels.packed else None
 
     def chunks(offset: int, length: int) -> AsyncIterator[bytes]:
         if unpacked is not None:
             return _once(unpacked[offset : offset + length])
-        return read_part(call.services, pixels.stored, extent, offset, length)
+        return pixels.read(call.services, number, offset, length)
 
     return Representation(
         content_type=label,
         part_type=selected.media_type if selected.multipart else None,
-        length=extent.length if unpacked is None else len(unpacked),
+        length=pixels.extent(number).length if unpacked is None else len(unpacked),
         version=pixels.stored.version,
         read=chunks,
     )
@@ -136,7 +135,7 @@ async def _frame_parts(
         if pixels.packed:
             yield await pixels.unpacked(call.services, number)
         else:
-            async for chunk in read(call.services, pixels.stored, pixels.extent(number)):
+            async for chunk in pixels.read(call.services, number, 0, pixels.extent(number).length):
                 yield chunk
         yield PART_END
     yield closing(boundary)

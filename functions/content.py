@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from azurefunctions.extensions.http.fastapi import Request, Response, StreamingResponse
 
+from functions.answers import unchanged_answer
 from shared.dicom.model import ByteRange
-from shared.dicomweb.conditional import entity_tag, not_modified, range_applies
+from shared.dicomweb.conditional import entity_tag, range_applies
 from shared.dicomweb.multipart_writer import PART_END, closing, new_boundary, part_head, related_content_type
 from shared.dicomweb.ranges import byteranges_content_type, byteranges_part_head, content_range, parse_range
 
@@ -30,8 +31,8 @@ def content_answer(req: Request, representation: Representation) -> Response:
     """The whole, the ranges asked for, or 304. Raises RangeNotSatisfiable."""
     tag = entity_tag(str(representation.version))
     common = {"ETag": tag, "Vary": "Accept", "Accept-Ranges": "bytes"}
-    if not_modified(req.headers.get("if-none-match"), tag):
-        return Response(status_code=304, headers=common)
+    if unchanged := unchanged_answer(req, common):
+        return unchanged
     ranges = _ranges(req, tag, representation.length)
     if representation.part_type is not None:
         return _wrapped(representation, representation.part_type, ranges, common)

@@ -6,12 +6,12 @@ import azure.functions as func
 import orjson
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions.answers import DICOM_JSON, begun, json_array, stream_answer
+from functions.answers import DICOM_JSON, VARY, begun, json_array, stream_answer, unchanged_answer
 from functions.content import Representation, content_answer
 from functions.registration import Call, dicomweb
 from shared.dicom.xml import to_xml
 from shared.dicomweb.accept import Resource, Selected, content_type, negotiate
-from shared.dicomweb.conditional import entity_tag, not_modified
+from shared.dicomweb.conditional import entity_tag
 from shared.dicomweb.media_types import DICOM, DICOM_XML, ZIP
 from shared.dicomweb.multipart_writer import PART_END, closing, new_boundary, part_head, related_content_type
 from shared.services import metadata, retrieve
@@ -62,8 +62,8 @@ async def retrieve_metadata(call: Call) -> Response:
     """The data sets of everything the path names, bulk data by URI."""
     selected = negotiate(Resource.METADATA, call.accept)
     tag = entity_tag(await metadata.entity_tag(call.services, call.scope))
-    if not_modified(call.request.headers.get("if-none-match"), tag):
-        return Response(status_code=304, headers={"ETag": tag})
+    if unchanged := unchanged_answer(call.request, {"ETag": tag, **VARY}):
+        return unchanged
     datasets = metadata.datasets(call.services, call.scope, call.base_url)
     if selected.media_type == DICOM_XML:
         boundary = new_boundary()

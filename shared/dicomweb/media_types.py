@@ -14,12 +14,6 @@ ZIP = "application/zip"
 
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 
-LITTLE_ENDIAN_SYNTAXES = frozenset(
-    {"1.2.840.10008.1.2", EXPLICIT_VR_LITTLE_ENDIAN, "1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.1.99"}
-)
-"""Implicit VR, Explicit VR, Encapsulated Uncompressed and Deflated: taken out of the data set, their frames
-are the same bytes."""
-
 FRAME_SYNTAXES: dict[str, dict[str, str]] = {
     OCTET_STREAM: {
         "1.2.840.10008.1.2": "Implicit VR Little Endian",
@@ -149,11 +143,11 @@ def frame_media_type(transfer_syntax: str) -> str:
 
 
 def frame_transfer_syntax(transfer_syntax: str) -> str:
-    """What a frame's ``transfer-syntax`` parameter says for the transfer syntax it is stored in.
+    """What a frame's ``transfer-syntax`` parameter says for the transfer syntax it is stored in or asked for in.
 
-    Uncompressed frames are little endian streams, which PS3.18 8.7.3 names Explicit VR only.
+    All uncompressed frames are sent as little endian streams, which PS3.18 8.7.3 names Explicit VR only.
     """
-    return EXPLICIT_VR_LITTLE_ENDIAN if transfer_syntax in LITTLE_ENDIAN_SYNTAXES else transfer_syntax
+    return EXPLICIT_VR_LITTLE_ENDIAN if transfer_syntax in FRAME_SYNTAXES[OCTET_STREAM] else transfer_syntax
 
 
 def transfer_syntax_name(transfer_syntax: str) -> str:

@@ -1,13 +1,31 @@
-"""The query string of a search, read into plain values (QIDO-RS, PS3.18 8.3.4 and 10.6.1)."""
+"""The query string of a search, read into plain values once (QIDO-RS, PS3.18 8.3.4 and 10.6.1.2).
+
+=====================  ======  =========================================================================
+Parameter              Count   Value
+=====================  ======  =========================================================================
+an attribute           0..1    keyword, 8 hex digits, or a sequence and a member with a dot between:
+                               see ``shared.dicomweb.query_values``
+includefield           0..n    attributes, comma-separated, or ``all``
+limit                  0..1    1 or more; lowered to the maximum, with a warning
+offset                 0..1    0 or more
+fuzzymatching          0..1    ``true`` or ``false``
+orderby                0..n    attributes, comma-separated, descending with a leading ``-`` or ``:desc``
+emptyvaluematching     0..1    ``true`` is not supported, which a warning says
+multiplevaluematching  0..1    lists of values are taken in any case
+accept                 0..n    not looked at here
+=====================  ======  =========================================================================
+
+Keywords are case-sensitive, the names of the other parameters are not.
+"""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
 from pydicom.datadict import keyword_for_tag, tag_for_keyword
 
-from shared.dicom.attributes import BY_PATH, LEVEL_TAGS, LEVEL_UID, Attribute
+from shared.dicom.attributes import BY_PATH, LEVEL_TAGS, LEVEL_UID, SERIES_RELATED_INSTANCES, Attribute
 from shared.dicom.conditions import Condition, Order
 from shared.dicom.model import Level
 from shared.dicomweb.query_values import condition
@@ -15,26 +33,38 @@ from shared.errors import BadRequest
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 200
-MAX_OFFSET = 2**31 - 1
 MAX_QUERY = 64 * 1024
-"""Characters of a query string."""
+"""Characters of a query string, as it is sent."""
 MAX_PARAMETERS = 500
 
-_HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{8}").fullmatch
-_NUMBER = re.compile(r"[+-]?[0-9]{1,10}").fullmatch
-_BOOLEANS = {"true": True, "false": False}
-_CONTROLS = frozenset({"limit", "offset", "includefield", "fuzzymatching", "orderby", "accept"})
-_REPEATABLE = frozenset({"includefield", "orderby"})
-_PLURALS = {Level.STUDY: "studies", Level.SERIES: "series", Level.INSTANCE: "instances"}
+_CONTROLS = frozenset(
+    {
+        "includefield",
+        "limit",
+        "offset",
+        "fuzzymatching",
+        "orderby",
+        "emptyvaluematching",
+        "multiplevaluematching",
+        "accept",
+    }
+)
+_ADVICE = (
+    "If the parameter is an attribute keyword, check the casing as they are case-sensitive. The conformance statement "
+    "has a list of supported query parameters, attributes and the levels."
+)
+_TAGS_OF = {**LEVEL_TAGS, Level.SERIES: LEVEL_TAGS[Level.SERIES] | {SERIES_RELATED_INSTANCES}}
+
+_Controls = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One search as asked for.
+    """One search as it was asked for.
 
-    ``filters`` are the paths of the attributes it names, whether or not they restrict anything; ``include``
-    the tags of includefield and ``include_all`` whether that was ``all``; ``warnings`` what was asked for
-    and not done, as sentences for ``Warning: 299``.
+    ``filters`` are the paths of the attributes that were given a value, even one that matches everything;
+    ``include`` the tags of includefield and ``include_all`` whether ``all`` was among them; ``warnings`` what was
+    asked for and not done, as sentences for ``Warning: 299``.
     """
 
     conditions: tuple[Condition, ...] = ()
@@ -44,19 +74,8 @@ class Query:
     filters: tuple[str, ...] = ()
     include: frozenset[str] = frozenset()
     include_all: bool = False
+    fuzzy: bool = False
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class _Parameters:
-    """The pairs of a query string: controls by name in lower case, attributes by path."""
-
-    controls: dict[str, list[str]] = field(default_factory=dict)
-    attributes: dict[str, str] = field(default_factory=dict)
-
-    def single(self, name: str) -> str | None:
-        values = self.controls.get(name)
-        return values[0] if values else None
 
 
 def check_query(raw: str) -> None:
@@ -68,153 +87,178 @@ def check_query(raw: str) -> None:
 
 
 def parse_query(
-    raw: str, level: Level, named: Collection[Level] = (), attributes: Mapping[str, Attribute] = BY_PATH
+    raw: str,
+    level: Level,
+    named: Collection[Level] = (),
+    attributes: Mapping[str, Attribute] = BY_PATH,
+    max_limit: int = MAX_LIMIT,
+    default_limit: int = DEFAULT_LIMIT,
 ) -> Query:
     """Read the query string, as it was sent, of a search for ``level``.
 
-    ``named`` are the levels whose UIDs stand in the path, ``attributes`` what can be searched by. Raises
+    ``named`` are the levels whose UIDs stand in the path, ``attributes`` what can be searched by, by path. Raises
     BadRequest for what is unknown, repeated, not searchable or malformed.
     """
-    parameters = _parameters(raw)
-    searched = _Searched(level, frozenset(LEVEL_UID[each] for each in named), attributes)
-    fuzzy = _boolean(parameters)
-    asked = [(searched.attribute(path), text) for path, text in parameters.attributes.items()]
-    conditions = (condition(attribute, text, fuzzy=fuzzy) for attribute, text in asked)
-    warnings: list[str] = []
-    included, include_all = _include(parameters, level, warnings)
+    controls, filters = _sorted_out(_pairs(raw))
+    wanted = _wanted(filters, level, {LEVEL_UID[each] for each in named}, attributes)
+    limit, limit_warnings = _limit(controls, max_limit, default_limit)
+    include, include_all, include_warnings = _included(controls.get("includefield", ()), level)
+    fuzzy = _boolean(controls, "fuzzymatching")
+    conditions = (condition(attribute, value, fuzzy=fuzzy) for attribute, value in wanted)
     return Query(
-        conditions=tuple(each for each in conditions if each is not None),
-        order=tuple(searched.order(parameters.controls.get("orderby", []))),
-        limit=_limit(parameters, warnings),
-        offset=_whole_number(parameters, "offset", 0, MAX_OFFSET) or 0,
-        filters=tuple(attribute.path for attribute, _ in asked),
-        include=included,
+        conditions=tuple(found for found in conditions if found is not None),
+        order=_order(controls.get("orderby", ()), level, attributes),
+        limit=limit,
+        offset=_whole_number(controls, "offset", "0 or more", smallest=0) or 0,
+        filters=tuple(attribute.path for attribute, _ in wanted),
+        include=include,
         include_all=include_all,
-        warnings=tuple(warnings),
+        fuzzy=fuzzy,
+        warnings=(*limit_warnings, *include_warnings, *_matching_warnings(controls)),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Searched:
-    """What one resource can be searched and sorted by."""
-
-    level: Level
-    in_path: frozenset[str]
-    attributes: Mapping[str, Attribute]
-
-    def attribute(self, path: str) -> Attribute:
-        attribute = self.attributes.get(path)
-        if attribute is None or attribute.level > self.level or path in self.in_path:
-            raise BadRequest(
-                f"AttributeId {_shown(path)} is not queryable. "
-                "It can't be searched by at this resource, or stands in its path already."
-            )
-        return attribute
-
-    def order(self, values: list[str]) -> Iterator[Order]:
-        """``orderby=StudyDate,-PatientName`` or ``PatientName:desc``."""
-        for text in ",".join(values).split(","):
-            name, _, direction = text.strip().partition(":")
-            if not name:
-                continue
-            if direction.lower() not in ("", "asc", "desc"):
-                raise BadRequest("The query parameter 'orderby' is invalid. A direction is asc or desc.")
-            path = attribute_path(name.lstrip("-"))
-            yield Order(self.attribute(path).path, name.startswith("-") or direction.lower() == "desc")
+def attribute_path(name: str) -> str | None:
+    """The tag, or ``SEQUENCE.MEMBER``, that keywords or hexadecimal tags stand for; None if they stand for nothing."""
+    tags = [_tag(part) for part in name.split(".")]
+    return ".".join(filter(None, tags)) if all(tags) and len(tags) <= 2 else None
 
 
-def attribute_path(name: str) -> str:
-    """The path of an attribute given by keywords or hexadecimal tags, ``SEQUENCE.MEMBER`` at the most.
-
-    Raises BadRequest for a keyword that the dictionary does not know.
-    """
-    steps = name.split(".")
-    if len(steps) > 2:
-        raise BadRequest("An attribute within a sequence is named by one sequence and one member.")
-    return ".".join(map(_tag, steps))
-
-
-def _tag(name: str) -> str:
-    if _HEXADECIMAL(name):
+def _tag(name: str) -> str | None:
+    if re.fullmatch("[0-9A-Fa-f]{8}", name):
         return name.upper()
-    number = tag_for_keyword(name)
-    if number is None:
-        raise BadRequest("The query names an unknown parameter: neither a DICOM keyword, nor a tag of 8 hex digits.")
-    return f"{number:08X}"
+    number = tag_for_keyword(name) if name else None
+    return None if number is None else f"{number:08X}"
 
 
-def _shown(path: str) -> str:
+def _keyword(path: str) -> str:
     return ".".join(keyword_for_tag(int(tag, 16)) or tag for tag in path.split("."))
 
 
-def _parameters(raw: str) -> _Parameters:
+def _pairs(raw: str) -> list[tuple[str, str]]:
     check_query(raw)
-    pairs = [pair for pair in raw.split("&") if pair.strip("=")]
-    if len(pairs) > MAX_PARAMETERS:
+    parts = [part for part in raw.split("&") if part]
+    if len(parts) > MAX_PARAMETERS:
         raise BadRequest(f"The query has more than {MAX_PARAMETERS} parameters.")
-    found = _Parameters()
-    for name, value in map(_decoded, pairs):
-        control = name.lower()
-        if control in _CONTROLS:
-            found.controls.setdefault(control, []).append(value)
-        else:
-            path = attribute_path(name)
-            if path in found.attributes:
-                raise BadRequest(f"The query parameter '{_shown(path)}' is given more than once.")
-            found.attributes[path] = value
-    for control, values in found.controls.items():
-        if len(values) > 1 and control not in _REPEATABLE:
-            raise BadRequest(f"The query parameter '{control}' is given more than once.")
-    return found
-
-
-def _decoded(pair: str) -> tuple[str, str]:
-    name, _, value = pair.partition("=")
     try:
-        return unquote_plus(name, errors="strict").strip(), unquote_plus(value, errors="strict")
+        decoded = [[unquote_plus(side, errors="strict") for side in part.partition("=")[::2]] for part in parts]
     except UnicodeDecodeError:
         raise BadRequest("The query string is not percent-encoded UTF-8.") from None
+    return [(name.strip(), value) for name, value in decoded]
 
 
-def _limit(parameters: _Parameters, warnings: list[str]) -> int:
-    limit = _whole_number(parameters, "limit", 1, MAX_LIMIT)
-    if limit is None:
-        return DEFAULT_LIMIT
-    if limit > MAX_LIMIT:
-        warnings.append(f"The limit was reduced to {MAX_LIMIT}. Use offset to get further results.")
-    return min(limit, MAX_LIMIT)
+def _sorted_out(pairs: Iterable[tuple[str, str]]) -> tuple[dict[str, list[str]], list[tuple[str, str]]]:
+    """The controls by name in lower case, and all else, which should be attributes."""
+    controls: dict[str, list[str]] = {}
+    filters = []
+    for name, value in pairs:
+        if name.lower() in _CONTROLS:
+            controls.setdefault(name.lower(), []).append(value.strip())
+        else:
+            filters.append((name, value))
+    return controls, filters
 
 
-def _whole_number(parameters: _Parameters, name: str, least: int, most: int) -> int | None:
-    text = parameters.single(name)
-    if text is None:
+def _wanted(
+    filters: Iterable[tuple[str, str]], level: Level, in_path: Collection[str], attributes: Mapping[str, Attribute]
+) -> list[tuple[Attribute, str]]:
+    """The attributes to search by, each with its value. Those of a level above the path's UIDs are welcome."""
+    wanted: dict[str, tuple[Attribute, str]] = {}
+    for name, value in filters:
+        attribute = _searchable(name, level, attributes)
+        if attribute.path in in_path:
+            raise BadRequest(f"AttributeId {attribute.keyword} is not queryable: the path names it already.")
+        if attribute.path in wanted:
+            raise BadRequest(f"Duplicate AttributeId {attribute.keyword}: each attribute may be given once.")
+        wanted[attribute.path] = (attribute, value)
+    return list(wanted.values())
+
+
+def _searchable(name: str, level: Level, attributes: Mapping[str, Attribute]) -> Attribute:
+    path = attribute_path(name)
+    if path is None:
+        raise BadRequest(f"Unknown query parameter{_shown(name)}. {_ADVICE}")
+    attribute = attributes.get(path)
+    if attribute is None or attribute.level > level:
+        raise BadRequest(f"AttributeId {_keyword(path)} is not queryable. {_ADVICE}")
+    return attribute
+
+
+def _shown(name: str) -> str:
+    """A name worth repeating to the caller; other text might be a value that lost its name."""
+    return f" '{name}'" if re.fullmatch("[A-Za-z0-9.]{1,64}", name) else ""
+
+
+def _only(controls: _Controls, name: str) -> str | None:
+    values = controls.get(name, ())
+    if len(values) > 1:
+        raise BadRequest(f"The query parameter '{name}' is given more than once.")
+    return values[0] if values else None
+
+
+def _boolean(controls: _Controls, name: str) -> bool:
+    value = _only(controls, name)
+    if value is not None and value.lower() not in ("true", "false"):
+        raise BadRequest(f"The query parameter '{name}' is invalid. It is either true or false.")
+    return value is not None and value.lower() == "true"
+
+
+def _whole_number(controls: _Controls, name: str, span: str, smallest: int) -> int | None:
+    value = _only(controls, name)
+    if value is None:
         return None
-    if not _NUMBER(text.strip()) or int(text) < least:
-        raise BadRequest(
-            f"The query parameter '{name.capitalize()}' is invalid. "
-            f"The field {name.capitalize()} must be between {least} and {most}."
-        )
-    return int(text)
+    if not re.fullmatch("[0-9]{1,18}", value) or int(value) < smallest:
+        field = name.capitalize()
+        raise BadRequest(f"The query parameter '{field}' is invalid. The field {field} must be {span}.")
+    return int(value)
 
 
-def _boolean(parameters: _Parameters) -> bool:
-    text = parameters.single("fuzzymatching")
-    if text is None:
-        return False
-    if text.strip().lower() not in _BOOLEANS:
-        raise BadRequest("The query parameter 'FuzzyMatching' is invalid. It is either true or false.")
-    return _BOOLEANS[text.strip().lower()]
+def _limit(controls: _Controls, most: int, default: int) -> tuple[int, list[str]]:
+    limit = _whole_number(controls, "limit", f"between 1 and {most}", smallest=1)
+    if limit is not None and limit > most:
+        return most, [f"The limit was reduced to {most}. Use offset to get further results."]
+    return default if limit is None else limit, []
 
 
-def _include(parameters: _Parameters, level: Level, warnings: list[str]) -> tuple[frozenset[str], bool]:
-    """The tags of includefield without those of finer levels, which a coarser match has many values of."""
-    names = [name.strip() for text in parameters.controls.get("includefield", []) for name in text.split(",")]
-    include_all = any(name.lower() == "all" for name in names)
-    tags = {attribute_path(name).split(".")[0] for name in names if name and name.lower() != "all"}
-    finer = frozenset().union(*(LEVEL_TAGS[each] for each in Level if each > level))
-    coarser = frozenset().union(*(LEVEL_TAGS[each] for each in Level if each <= level))
-    left_out = tags & (finer - coarser)
-    if left_out:
-        shown = ", ".join(map(_shown, sorted(left_out)))
-        warnings.append(f"Left out because they are not attributes of {_PLURALS[level]}: {shown}.")
-    return frozenset(tags - left_out), include_all
+def _included(lists: Iterable[str], level: Level) -> tuple[frozenset[str], bool, list[str]]:
+    """The tags to include, whether all are, and a warning of those of lower levels, of which a match has many."""
+    names = _listed(lists)
+    tags = {_included_tag(name) for name in names if name.lower() != "all"}
+    held = frozenset().union(*(_TAGS_OF[each] for each in Level if each <= level))
+    lower = frozenset().union(*(_TAGS_OF[each] for each in Level if each > level)) - held
+    ignored = ", ".join(_keyword(tag) for tag in sorted(tags & lower))
+    warnings = [f"Left out of the answer because they belong to a lower level: {ignored}."] if ignored else []
+    return frozenset(tags - lower), any(name.lower() == "all" for name in names), warnings
+
+
+def _included_tag(name: str) -> str:
+    """A member of a sequence comes with the whole sequence."""
+    path = attribute_path(name)
+    if path is None:
+        raise BadRequest(f"The query parameter 'includefield' has an unknown attribute{_shown(name)}.")
+    return path.partition(".")[0]
+
+
+def _order(lists: Iterable[str], level: Level, attributes: Mapping[str, Attribute]) -> tuple[Order, ...]:
+    order: dict[str, Order] = {}
+    for item in _listed(lists):
+        name, _, direction = item.partition(":")
+        if direction.lower() not in ("", "asc", "desc"):
+            raise BadRequest("The query parameter 'orderby' is invalid. A direction is asc or desc.")
+        path = _searchable(name.lstrip("+-").strip(), level, attributes).path
+        if path in order:
+            raise BadRequest("The query parameter 'orderby' is invalid. It names an attribute twice.")
+        order[path] = Order(path, descending=name.startswith("-") or direction.lower() == "desc")
+    return tuple(order.values())
+
+
+def _listed(lists: Iterable[str]) -> list[str]:
+    items = (item.strip() for text in lists for item in text.split(","))
+    return [item for item in items if item]
+
+
+def _matching_warnings(controls: _Controls) -> list[str]:
+    _boolean(controls, "multiplevaluematching")
+    if _boolean(controls, "emptyvaluematching"):
+        return ["emptyvaluematching is not supported and was ignored."]
+    return []

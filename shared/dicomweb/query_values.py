@@ -1,109 +1,146 @@
-"""From the text of one query value to the condition it states (PS3.4 C.2.2.2, PS3.18 8.3.4.1)."""
+"""What the value of a query parameter asks of its attribute (PS3.4 C.2.2.2, PS3.18 8.3.4.1).
+
+===================  ==========================================================================================
+VR                   What a value may be
+===================  ==========================================================================================
+UI                   UIDs, between commas or backslashes
+DA, TM, DT           a moment, ``from-to``, ``from-`` or ``-to``; or full moments between backslashes
+IS SL SS SV UL US    numbers, between backslashes
+UV DS FL FD
+PN                   names, between backslashes, with ``*`` and ``?``; with fuzzy matching words of a name
+CS                   texts, between commas or backslashes, with ``*`` and ``?``
+any other            texts, between backslashes, with ``*`` and ``?``
+===================  ==========================================================================================
+
+An empty value, or one of nothing but ``*``, matches everything. UIDs are not looked into: they match or they don't.
+"""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from shared.dicom.attributes import Attribute
 from shared.dicom.conditions import Condition, Equal, MatchValue, Range, Wildcard, Words
-from shared.dicom.matching import bounds, fold
+from shared.dicom.matching import PADDING, bounds, fold
 from shared.errors import BadRequest
 
-MAX_VALUES = 1000
+MAX_VALUES = 500
 
-_WILDCARD = re.compile(r"[*?]")
-_NAME_SEPARATORS = re.compile(r"[\s^=]+")
-_OFFSET = re.compile(r"[0-9]{4,14}(?:\.[0-9]{1,6})?[+-](?:0[0-9]|1[0-4])[0-5][0-9]")
-_TEMPORAL = {"DA": "a date as YYYYMMDD", "TM": "a time as HHMMSS", "DT": "a date and time as YYYYMMDDHHMMSS"}
+_COMMA_LISTS = {"UI", "CS"}
+"""VRs whose values hold no commas (PS3.5 6.2), so that viewers send lists with them."""
+_FORMS = {
+    "DA": "a date as YYYYMMDD",
+    "TM": "a time as HHMMSS.FFFFFF, which may be cut short",
+    "DT": "a date and time as YYYYMMDDHHMMSS.FFFFFF, which may be cut short, without an offset from UTC",
+}
 
-_Parse = Callable[[Attribute, str], Condition]
+_Kind: TypeAlias = Callable[[Attribute, Sequence[str]], Condition]
 
 
 def condition(attribute: Attribute, text: str, *, fuzzy: bool) -> Condition | None:
-    """What ``text`` asks of the attribute; None if it matches everything (universal matching, PS3.4 C.2.2.2.3).
+    """The condition that a decoded value sets; None if it matches everything (PS3.4 C.2.2.2.3).
 
-    ``fuzzy`` asks for the beginnings of words in person names without wildcards. Raises BadRequest for a
-    value that the attribute's VR can't have.
+    ``fuzzy`` asks for the beginnings of words in person names. Raises BadRequest for a value that the attribute's VR
+    can't have.
     """
-    if not text.strip(" *\0"):
+    separators = r"[\\,]+" if attribute.vr in _COMMA_LISTS else r"\\+"
+    values = [value for value in re.split(separators, text) if value.strip(PADDING)]
+    if len(values) > MAX_VALUES:
+        raise _invalid(attribute, f"It takes at most {MAX_VALUES} values.")
+    if not all(value.strip(PADDING).strip("*") for value in values) or not values:
         return None
-    if attribute.vr == "PN" and fuzzy and not _WILDCARD.search(text):
-        return _words(attribute, text)
-    return _PARSERS.get(attribute.vr, _text)(attribute, text)
+    if fuzzy and attribute.vr == "PN" and len(values) == 1 and (words := _words(values[0])):
+        return Words(attribute.path, words)
+    return _KINDS.get(attribute.vr, _texts)(attribute, values)
 
 
-def invalid(attribute: Attribute, why: str) -> BadRequest:
-    """The error for a value; it names the attribute, never the value."""
+def _invalid(attribute: Attribute, why: str) -> BadRequest:
     return BadRequest(f"The query parameter '{attribute.keyword}' is invalid. {why}")
 
 
-def _text(attribute: Attribute, text: str) -> Condition:
-    folded = _folded(attribute, text.split("\\"))
-    return _matching(attribute, folded)
+def _words(value: str) -> tuple[str, ...]:
+    """The words of a name, each meant as the beginning of one; none if wildcards say that more is meant."""
+    folded = str(fold("PN", value) or "")
+    words = [word.rstrip("*") for word in re.split(r"[ ^=]+", folded)]
+    return () if any(map(_has_wildcard, words)) else tuple(filter(None, words))
 
 
-def _code_strings(attribute: Attribute, text: str) -> Condition:
-    """Viewers separate the code strings of a list by commas, which those can't hold (PS3.5 6.2)."""
-    return _matching(attribute, _folded(attribute, re.split(r"[\\,]+", text)))
+def _uids(attribute: Attribute, values: Sequence[str]) -> Condition:
+    return Equal(attribute.path, _folded(attribute, values))
 
 
-def _matching(attribute: Attribute, folded: tuple[MatchValue, ...]) -> Condition:
-    texts = tuple(map(str, folded))
-    if any(_WILDCARD.search(text) for text in texts):
-        return Wildcard(attribute.path, texts)
-    return Equal(attribute.path, texts)
+def _texts(attribute: Attribute, values: Sequence[str]) -> Condition:
+    folded = _folded(attribute, values)
+    if not any(map(_has_wildcard, values)):
+        return Equal(attribute.path, folded)
+    return Wildcard(attribute.path, tuple(re.sub(r"\*+", "*", str(value)) for value in folded))
 
 
-def _uids(attribute: Attribute, text: str) -> Condition:
-    return Equal(attribute.path, _folded(attribute, re.split(r"[\\,]+", text)))
-
-
-def _numbers(attribute: Attribute, text: str) -> Condition:
-    return Equal(attribute.path, _folded(attribute, text.split("\\")))
-
-
-def _words(attribute: Attribute, text: str) -> Condition:
-    if '"' in text:
-        raise invalid(attribute, "A quotation mark can't be part of a name that is searched fuzzily.")
-    folded = str(_folded(attribute, [_NAME_SEPARATORS.sub(" ", text)])[0])
-    return Words(attribute.path, tuple(folded.split()))
-
-
-def _temporal(attribute: Attribute, text: str) -> Condition:
-    """A moment or a range. What is given in part, such as the hour alone, stands for the whole of it."""
-    if attribute.vr == "DT" and _OFFSET.search(text):
-        raise invalid(attribute, "Date-times with an offset from UTC can't be searched for.")
-    first, dash, last = text.strip().partition("-")
-    low = _bounds(attribute, first) if first or not dash else None
-    high = _bounds(attribute, last) if last else None
-    if not dash and low:
-        return Equal(attribute.path, low[:1]) if low[0] == low[1] else Range(attribute.path, *low)
-    if low is None and high is None:
-        raise invalid(attribute, "A range needs at least one end.")
-    if low and high and low[0] > high[1]:
-        raise invalid(attribute, "The range ends before it begins.")
-    return Range(attribute.path, low and low[0], high and high[1])
-
-
-def _bounds(attribute: Attribute, text: str) -> tuple[str, str]:
-    found = bounds(attribute.vr, text)
-    if found is None:
-        raise invalid(attribute, f"It takes {_TEMPORAL[attribute.vr]}, or a range of two with a hyphen between.")
+def _names(attribute: Attribute, values: Sequence[str]) -> Condition:
+    found = _texts(attribute, values)
+    if isinstance(found, Wildcard):
+        return Wildcard(found.path, tuple(shorter for pattern in found.patterns for shorter in _shortened(pattern)))
     return found
 
 
-def _folded(attribute: Attribute, texts: list[str]) -> tuple[MatchValue, ...]:
-    if len(texts) > MAX_VALUES:
-        raise invalid(attribute, f"It takes at most {MAX_VALUES} values.")
-    folded = tuple(fold(attribute.vr, text) for text in texts if text.strip())
-    values = tuple(value for value in folded if value is not None)
-    if not values or len(values) < len(folded):
-        raise invalid(attribute, f"It takes values of VR {attribute.vr}.")
-    return values
+def _shortened(pattern: str) -> list[str]:
+    """``doe^*`` matches ``doe`` as well: trailing empty components may be left out (PS3.5 6.2.1.1)."""
+    patterns = [pattern]
+    while pattern.endswith("^*") and (pattern := pattern[:-2].rstrip("^")):
+        patterns.append(pattern)
+    return patterns
 
 
-_PARSERS: dict[str, _Parse] = {
+def _numbers(attribute: Attribute, values: Sequence[str]) -> Condition:
+    folded = _folded(attribute, values)
+    if len(folded) < len(values):
+        raise _invalid(attribute, "It takes numbers.")
+    return Equal(attribute.path, folded)
+
+
+def _moments(attribute: Attribute, values: Sequence[str]) -> Condition:
+    if len(values) == 1:
+        return _moment_or_range(attribute, values[0])
+    moments = [_bounds(attribute, value) for value in values]
+    if any(earliest != latest for earliest, latest in moments):
+        raise _invalid(attribute, "It takes one range, or full values where there are several.")
+    return Equal(attribute.path, tuple(earliest for earliest, _ in moments))
+
+
+def _moment_or_range(attribute: Attribute, text: str) -> Condition:
+    """What is given in part, such as the hour alone, stands for the whole of it."""
+    ends = [end.strip(PADDING) for end in text.split("-")]
+    if len(ends) == 1:
+        earliest, latest = _bounds(attribute, text)
+        return Equal(attribute.path, (earliest,)) if earliest == latest else Range(attribute.path, earliest, latest)
+    if len(ends) > 2 or not any(ends):
+        raise _invalid(attribute, "A range has two ends, or one of them, with a hyphen between.")
+    low = _bounds(attribute, ends[0])[0] if ends[0] else None
+    high = _bounds(attribute, ends[1])[1] if ends[1] else None
+    if low is not None and high is not None and low > high:
+        raise _invalid(attribute, "The range ends before it begins.")
+    return Range(attribute.path, low, high)
+
+
+def _bounds(attribute: Attribute, text: str) -> tuple[str, str]:
+    found = None if "+" in text else bounds(attribute.vr, text)
+    if found is None:
+        raise _invalid(attribute, f"It takes {_FORMS[attribute.vr]}, or a range of two with a hyphen between.")
+    return found
+
+
+def _folded(attribute: Attribute, values: Sequence[str]) -> tuple[MatchValue, ...]:
+    found = (fold(attribute.vr, value) for value in values)
+    return tuple(value for value in found if value is not None)
+
+
+def _has_wildcard(value: str) -> bool:
+    return "*" in value or "?" in value
+
+
+_KINDS: dict[str, _Kind] = {
     "UI": _uids,
-    "CS": _code_strings,
-    **dict.fromkeys(_TEMPORAL, _temporal),
-    **dict.fromkeys(("DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"), _numbers),
+    "PN": _names,
+    **dict.fromkeys(_FORMS, _moments),
+    **dict.fromkeys(("IS", "SL", "SS", "SV", "UL", "US", "UV", "DS", "FL", "FD"), _numbers),
 }

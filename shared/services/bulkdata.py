@@ -1,7 +1,7 @@
 """Frames and bulk data of an instance: where they lie, from the layout that the index keeps."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from shared.dicom.transfer_syntax import EXPLICIT_VR_BIG_ENDIAN
 from shared.dicomweb.media_types import frame_media_type, frame_transfer_syntax, with_transfer_syntax
 from shared.errors import NotFound
 from shared.services.context import Services
-from shared.services.extents import Extent, read_whole
+from shared.services.extents import Extent, read_part
 from shared.storage.index.model import StoredInstance
 
 
@@ -45,15 +45,24 @@ class PixelData:
 
     def extent(self, number: int) -> Extent:
         """Where frame ``number`` (from 1) lies. Raises NotFound."""
-        vr = self.frames.vr if isinstance(self.frames, NativeFrames) else "OB"
         try:
-            return Extent(frame_ranges(self.frames, number - 1), vr)
+            return Extent(frame_ranges(self.frames, number - 1))
         except IndexError:
             raise NotFound("The specified frame cannot be found.") from None
 
+    def read(self, services: Services, number: int, offset: int, length: int) -> AsyncIterator[bytes]:
+        """Part of the bytes where frame ``number`` lies. A native one is read as a part of the whole value, whose
+        words need not begin and end where the frame does."""
+        extent = self.extent(number)
+        if isinstance(self.frames, NativeFrames):
+            value = self.frames.value
+            offset += extent.ranges[0].offset - value.offset
+            extent = Extent((value,), self.frames.vr)
+        return read_part(services, self.stored, extent, offset, length)
+
     async def unpacked(self, services: Services, number: int) -> bytes:
         """A bit-packed frame, moved to begin at a byte's first bit."""
-        raw = await read_whole(services, self.stored, self.extent(number))
+        raw = b"".join([chunk async for chunk in self.read(services, number, 0, self.extent(number).length)])
         return frame_bytes(self.frames, number - 1, raw) if isinstance(self.frames, NativeFrames) else raw
 
 

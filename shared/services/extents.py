@@ -57,11 +57,6 @@ def read(services: Services, stored: StoredInstance, extent: Extent) -> AsyncIte
     return _stored(services, stored, extent)
 
 
-async def read_whole(services: Services, stored: StoredInstance, extent: Extent) -> bytes:
-    """A small extent's bytes, as ``read`` gives them."""
-    return b"".join([chunk async for chunk in read(services, stored, extent)])
-
-
 def read_part(
     services: Services, stored: StoredInstance, extent: Extent, offset: int, length: int
 ) -> AsyncIterator[bytes]:

@@ -19,6 +19,7 @@ from shared.dicomweb.urls import instance_url
 from shared.errors import InvalidInstance, StorageError
 from shared.services.context import Services
 from shared.services.records import Admission, Refused, admit
+from shared.storage.blobs.names import InstanceBlob
 from shared.storage.index.model import InstanceRecord
 from shared.storage.index.port import CommitMode, CommitResult
 from shared.storage.versions import new_version
@@ -115,7 +116,8 @@ class Store:
     async def _write(self, chunks: AsyncIterator[bytes]) -> _Entry:
         """Scan and write one instance; a broken body raises, a bad instance is a failure."""
         version = new_version()
-        blob = blob_name(self._request.partition, version)
+        request = self._request
+        blob = InstanceBlob(request.partition, version, request.mode, request.api_version).name
         scan = _Scan(self._request, version, blob)
         try:
             await self._services.blobs.put(blob, scan.through(chunks))
@@ -210,11 +212,6 @@ class _Scan:
         if self._written is None:
             raise StorageError("The blob store did not read the instance to its end.")
         return self._written
-
-
-def blob_name(partition: str, version: int) -> str:
-    """Where a version's bytes are kept: spread over 256 folders of its partition, never used twice."""
-    return f"{partition}/{version % 256:02x}/{version}.dcm"
 
 
 async def _iterate(chunks: Sequence[bytes]) -> AsyncIterator[bytes]:

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from shared.dicomweb.accept import MAX_RANGES, REPRESENTATIONS, Resource, Selected, content_type, negotiate
 from shared.errors import NotAcceptable
 from tests.dicomweb.samples import (
-    BIG_ENDIAN,
     BROWSER,
     EXPLICIT,
     IMPLICIT,
@@ -199,7 +198,6 @@ def advice(resource: Resource, accept: str, *stored: str) -> str:
         (Resource.STUDY, f"{PARTS}; transfer-syntax={EXPLICIT}", (JPEG_LS, RLE)),
         (Resource.INSTANCE, f"application/dicom; transfer-syntax={EXPLICIT}", (IMPLICIT,)),
         (Resource.FRAME, OCTETS, (JPEG_LS,)),
-        (Resource.FRAME, OCTETS, (BIG_ENDIAN,)),
         (Resource.FRAMES, 'multipart/related; type="image/jp2"', (JPEG_LS,)),
         (Resource.FRAMES, 'multipart/related; type="image/jp2"', (PRIVATE,)),
     ],

@@ -45,7 +45,8 @@ FRAME_REQUESTS = [
     (OCTETS, EXPLICIT, frames(NATIVE, EXPLICIT)),
     (OCTETS, IMPLICIT, frames(NATIVE, EXPLICIT)),
     (OCTETS, DEFLATED, frames(NATIVE, EXPLICIT)),
-    (OCTETS, BIG_ENDIAN, None),
+    (OCTETS, BIG_ENDIAN, frames(NATIVE, EXPLICIT)),
+    (f"{OCTETS}; transfer-syntax={BIG_ENDIAN}", BIG_ENDIAN, frames(NATIVE, EXPLICIT)),
     (OCTETS, JPEG_LS, None),
     (f"{OCTETS}; transfer-syntax={EXPLICIT}", IMPLICIT, frames(NATIVE, EXPLICIT)),
     (f"{OCTETS}; transfer-syntax={EXPLICIT}", JPEG_LS, None),
@@ -140,6 +141,7 @@ def test_uncompressed_frames_are_labelled_explicit_little_endian() -> None:
     label = "application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1"
     assert content_type(negotiate(Resource.FRAME, OHIF, IMPLICIT), IMPLICIT) == label
     assert content_type(negotiate(Resource.FRAME, OCTETS, DEFLATED), DEFLATED) == label
+    assert content_type(negotiate(Resource.FRAME, OCTETS, BIG_ENDIAN), BIG_ENDIAN) == label
 
 
 @pytest.mark.parametrize(
