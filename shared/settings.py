@@ -41,6 +41,11 @@ class Settings(BaseSettings):
     purge_after_seconds: float = Field(
         default=3 * 24 * 3600, ge=0, description="How long the files of deleted and replaced instances are kept."
     )
+    reconcile_after_seconds: float = Field(
+        default=3600,
+        ge=0,
+        description="Age from which a file without an index entry is taken for a leftover, not a store under way.",
+    )
 
     @field_validator("cors_origins", mode="before")
     @classmethod

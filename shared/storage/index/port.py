@@ -51,10 +51,10 @@ class Index(Protocol):
         that a lost answer can be retried. A replaced version's blob is queued for purge at ``purge_due``.
         """
 
-    async def delete(self, scope: Scope, purge_due: float) -> int:
+    async def delete(self, scope: Scope, purge_due: float) -> list[str]:
         """Remove all instances of a study, series or instance at once and queue their blobs for purge.
 
-        Gives how many there were; 0 when nothing is there. Emptied series and studies go with them.
+        Gives the blobs' names; none when nothing is there. Emptied series and studies go with their instances.
         """
 
     async def search(self, search: Search) -> Page:
@@ -74,6 +74,9 @@ class Index(Protocol):
 
     async def partitions(self) -> list[Partition]:
         """All data partitions by key; the default partition always exists, with key 1."""
+
+    def blobs(self, prefix: str) -> AsyncIterator[tuple[str, bool]]:
+        """The names under a prefix of all blobs that the index knows; False with those that wait to be purged."""
 
     async def due_purges(self, now: float, limit: int) -> list[Purge]:
         """Blobs whose purge is due, at most ``limit``, longest due first."""
