@@ -177,7 +177,7 @@ async def test_what_one_process_commits_another_finds(open_index: OpenIndex) -> 
     assert await stored(one) == await stored(other)
     (match,) = await matches(one, Level.STUDY, Equal(PATHS["PatientID"], ("p2",)))
     assert match.study_instances == 2
-    assert await one.delete(Scope(DEFAULT_PARTITION, "1"), DUE) == 2
+    assert len(await one.delete(Scope(DEFAULT_PARTITION, "1"), DUE)) == 2
     assert await commit(other, record(PatientID="P3")) == [CREATED]
     assert len(await stored(one)) == 1
 
@@ -225,7 +225,7 @@ async def test_partitions_do_not_see_each_other(index: Index) -> None:
             (match,) = await matches(index, level, Equal(PATHS["PatientID"], (patient,)), scope=scope)
             assert match.study_instances == 1
     assert await matches(index, Level.STUDY, Equal(PATHS["PatientID"], ("p2",))) == ()
-    assert await index.delete(Scope("other", "1"), DUE) == 1
+    assert len(await index.delete(Scope("other", "1"), DUE)) == 1
     assert await stored(index) == [as_stored(ours)]
     assert await index.state(Scope("other", "1")) == ScopeState(0, 0)
 
