@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, ClientAuthenticationError, ResourceExistsError, ResourceNotFoundError
 from azure.identity.aio import DefaultAzureCredential
 from azure.storage.blob import BlobSasPermissions, UserDelegationKey, generate_blob_sas
-from azure.storage.blob.aio import BlobClient, BlobServiceClient, ExponentialRetry
+from azure.storage.blob.aio import BlobClient, BlobServiceClient, LinearRetry
 from obstore.auth.azure import AzureAsyncCredentialProvider
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = timedelta(seconds=5)
 ANSWER_TIMEOUT = timedelta(seconds=20)
-RETRIES = 3
+RETRIES = 5
+"""Spread over a few seconds."""
+FIRST_RETRY = timedelta(seconds=0.2)
 RETRY_TIMEOUT = timedelta(seconds=30)
 """No request is sent again later than this."""
 CLOCK_SKEW = timedelta(minutes=5)
-REFUSED = (401, 403)
 
 Tier: TypeAlias = Literal["Hot", "Cool", "Cold"]
 """The access tiers whose blobs can be read at once."""
@@ -86,17 +87,25 @@ class AzureContainer:
                     "connect_timeout": CONNECT_TIMEOUT,
                     "timeout": ANSWER_TIMEOUT,
                 },
-                retry_config={"max_retries": RETRIES, "retry_timeout": RETRY_TIMEOUT},
+                retry_config={
+                    "max_retries": RETRIES,
+                    "retry_timeout": RETRY_TIMEOUT,
+                    "backoff": {"init_backoff": FIRST_RETRY, "max_backoff": ANSWER_TIMEOUT, "base": 2},
+                },
             )
         except BaseError as error:
             raise StorageError("DICOM_BLOBS_CONNECTION holds a malformed key.") from error
 
     async def open(self) -> None:
-        """Create the container unless it is there. Raises StorageError."""
-        with azure_errors():
-            if not await self._container.exists():
-                with suppress(ResourceExistsError):
-                    await self._container.create_container()
+        """Create the container unless it is there. Raises StorageError, and then is closed."""
+        try:
+            with azure_errors():
+                if not await self._container.exists():
+                    with suppress(ResourceExistsError):
+                        await self._container.create_container()
+        except StorageError:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         await self._service.close()
@@ -142,7 +151,7 @@ class AzureContainer:
 
 def _client_options() -> dict[str, Any]:
     return {
-        "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=RETRIES),
+        "retry_policy": LinearRetry(backoff=1, random_jitter_range=1, retry_total=RETRIES),
         "connection_timeout": CONNECT_TIMEOUT.total_seconds(),
         "read_timeout": ANSWER_TIMEOUT.total_seconds(),
     }
@@ -158,6 +167,10 @@ def azure_errors() -> Iterator[None]:
     except ResourceNotFoundError as error:
         raise BlobMissing("The stored file of an indexed instance is missing.") from error
     except AzureError as error:
-        if isinstance(error, HttpResponseError) and error.status_code in REFUSED:
+        if _refused(error):
             raise StorageError("The blob store did not accept the service's credentials.") from error
         raise StorageError("The blob store failed or could not be reached.") from error
+
+
+def _refused(error: AzureError) -> bool:
+    return isinstance(error, ClientAuthenticationError) or getattr(error, "status_code", None) in (401, 403)
