@@ -11,7 +11,7 @@ from functions.answers import json_answer
 from functions.registration import Call, dicomweb
 from shared.dicom.xml import to_xml
 from shared.dicomweb.accept import Resource, Selected, negotiate
-from shared.dicomweb.media_types import DICOM, DICOM_JSON, DICOM_XML, MediaType, parse_content_type
+from shared.dicomweb.media_types import DICOM, DICOM_JSON, DICOM_XML, JSON, MediaType, parse_content_type
 from shared.dicomweb.multipart import MultipartLimits, Part, boundary_of, read_parts
 from shared.dicomweb.store_answer import Outcome, Stored, dataset, status
 from shared.dicomweb.urls import study_url
@@ -22,7 +22,7 @@ from shared.storage.index.port import CommitMode
 
 blueprint = func.Blueprint()
 
-METADATA_TYPES = frozenset({DICOM_JSON, DICOM_XML})
+METADATA_TYPES = frozenset({DICOM_JSON, JSON, DICOM_XML})
 MULTIPART_TYPES = METADATA_TYPES | {DICOM, ""}
 MULTI_VALUED = "One or more indexed Dicom tag(s) have multiple values, only first value is indexed."
 RETRY_SECONDS = "10"

@@ -36,6 +36,8 @@ def arguments() -> argparse.Namespace:
     chosen = parser.parse_args()
     if not is_loopback(chosen.host):
         parser.error("no access control is configured, so the service listens on loopback addresses only")
+    if not is_free(chosen.host, chosen.port):
+        parser.error(f"something listens on port {chosen.port} already, or the port can't be used")
     if chosen.workers < 1:
         parser.error("--workers takes a whole number from 1")
     return chosen
@@ -48,6 +50,18 @@ def is_loopback(host: str) -> bool:
     except OSError:
         return False
     return all(ipaddress.ip_address(str(address).split("%")[0]).is_loopback for address in found)
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether nothing listens there: the server would share the port, and half the requests would go astray."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except (OSError, OverflowError):
+            return False
+    return True
 
 
 def configure(chosen: argparse.Namespace) -> None:

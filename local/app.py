@@ -56,7 +56,7 @@ def _rank(segment: str) -> int:
 
 
 def _route(function: HttpFunction) -> Route:
-    """Matches as the Functions host's routes do: in any case, with or without a slash at the end."""
+    """A route that matches as ASP.NET's do: in any letter case, with or without a slash at the end."""
     route = Route(starlette_path(function.template), function.handler, methods=list(function.methods))
     route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + "/?$", re.IGNORECASE)
     return route

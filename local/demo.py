@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pydicom
-from pydicom.data import get_testdata_files
+import pydicom.data
 from pydicom.errors import InvalidDicomError
 
 from shared.dicom.identifiers import is_uid
 
 TIMEOUT_SECONDS = 60
+FOLDERS = [Path(pydicom.data.__file__).with_name(name) for name in ("test_files", "charset_files")]
+"""Only what is installed: pydicom's own list of samples would download further ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,9 @@ class Sample:
 def samples() -> Iterator[Sample]:
     """Every sample with a well-formed identity. Copies of one go to partitions of their own."""
     seen: Counter[str] = Counter()
-    for name in sorted(get_testdata_files()):
+    for path in sorted(path for folder in FOLDERS for path in folder.rglob("*") if path.is_file()):
         try:
-            dataset = pydicom.dcmread(name, stop_before_pixels=True)
+            dataset = pydicom.dcmread(path, stop_before_pixels=True)
             identity = (dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.SOPInstanceUID)
         except (InvalidDicomError, AttributeError, OSError):
             continue
@@ -43,7 +44,7 @@ def samples() -> Iterator[Sample]:
         instance = "studies/{}/series/{}/instances/{}".format(*identity)
         seen[instance] += 1
         copy = seen[instance]
-        yield Sample(Path(name), f"/partitions/copies-{copy}" if copy > 1 else "", instance)
+        yield Sample(path, f"/partitions/copies-{copy}" if copy > 1 else "", instance)
 
 
 def send(method: str, url: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> tuple[int, bytes]:

@@ -2,19 +2,17 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import orjson
 
-from shared.dicom.attributes import INSTANCE_UID
 from shared.dicom.compose import BulkSource, compose
 from shared.dicom.model import DataSet
 from shared.dicom.xml import from_xml
 from shared.dicomweb.media_types import DICOM_JSON, DICOM_XML, JSON, OCTET_STREAM
 from shared.dicomweb.multipart import Part
 from shared.errors import BadRequest, InvalidInstance, PayloadTooLarge
-from shared.services.records import SOP_CLASS_UID
 from shared.services.store import Store
 
 MAX_METADATA = 64 * 1024 * 1024
@@ -37,7 +35,7 @@ async def store_composed(store: Store, parts: AsyncIterator[Part], root_type: st
                 pieces = await asyncio.to_thread(compose, dataset, sources)
                 await store.add(_chunks(pieces))
             except InvalidInstance as error:
-                store.reject(error.detail, _uid(dataset, SOP_CLASS_UID), _uid(dataset, INSTANCE_UID))
+                store.reject(error.detail, dataset)
 
 
 async def _receive(
@@ -110,9 +108,3 @@ async def _chunks(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     """The pieces, each made in a thread, since most are read from files."""
     while piece := await asyncio.to_thread(next, pieces, b""):
         yield piece
-
-
-def _uid(dataset: Mapping[str, object], tag: str) -> str | None:
-    element = dataset.get(tag)
-    values = element.get("Value") if isinstance(element, dict) else None
-    return values[0] if isinstance(values, list) and values and isinstance(values[0], str) else None

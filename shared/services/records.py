@@ -1,12 +1,14 @@
 """From a scanned Part 10 file to the record that the index keeps of it."""
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
 from shared.dicom.attributes import INSTANCE_UID, SERIES_UID, STUDY_UID
-from shared.dicom.identifiers import trim_uid
+from shared.dicom.identifiers import is_uid, trim_uid
 from shared.dicom.layout import encode_layout
 from shared.dicom.matching import level_dataset, match_values
 from shared.dicom.model import DataSet, Level, Part10
@@ -80,6 +82,14 @@ def admit(part10: Part10, study: str | None, api_version: int) -> Admission:
     )
 
 
-def _uid(dataset: DataSet, tag: str) -> str | None:
-    values = dataset.get(tag, {}).get("Value")
-    return trim_uid(str(values[0])) if values and values[0] else None
+def refusal(reason: str, dataset: Mapping[str, Any]) -> Failed:
+    """The entry of an instance that could not be read to its end, named by what is known of its data set."""
+    return Failed(FailureReason.VALIDATION_FAILED, _uid(dataset, SOP_CLASS_UID), _uid(dataset, INSTANCE_UID), (reason,))
+
+
+def _uid(dataset: Mapping[str, Any], tag: str) -> str | None:
+    """The UID if it is one: anything else may be what must not be told."""
+    element = dataset.get(tag)
+    values = element.get("Value") if isinstance(element, dict) else None
+    value: Any = values[0] if isinstance(values, list) and values else None
+    return trim_uid(value) if is_uid(value) else None

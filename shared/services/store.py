@@ -7,9 +7,9 @@ fails takes no other with it. What a crash leaves behind is at most a blob witho
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from shared.dicom.model import Part10
 from shared.dicom.scanner import Scanner
@@ -18,7 +18,7 @@ from shared.dicomweb.store_answer import Failed, Outcome, Stored
 from shared.dicomweb.urls import instance_url
 from shared.errors import InvalidInstance, StorageError
 from shared.services.context import Services
-from shared.services.records import Admission, Refused, admit
+from shared.services.records import Admission, Refused, admit, refusal
 from shared.storage.blobs.names import InstanceBlob
 from shared.storage.index.model import InstanceRecord
 from shared.storage.index.port import CommitMode, CommitResult
@@ -96,9 +96,9 @@ class Store:
         if self._window.full():
             await self._commit_window()
 
-    def reject(self, reason: str, sop_class: str | None = None, instance: str | None = None) -> None:
-        """Take note of a part that can't be stored, with the reason in a sentence."""
-        self._window.entries.append(Failed(FailureReason.VALIDATION_FAILED, sop_class, instance, (reason,)))
+    def reject(self, reason: str, dataset: Mapping[str, Any] | None = None) -> None:
+        """Take note of a part that can't be stored, with the reason in a sentence and its data set if it is one."""
+        self._window.entries.append(refusal(reason, dataset or {}))
 
     async def finish(self) -> list[Outcome]:
         """Commit what was received; gives one outcome per part, in the order of the request.
@@ -201,7 +201,7 @@ class _Scan:
                 yield chunk
             self._written = await self._admit(scanner.finish())
         except InvalidInstance as error:
-            raise Refused(Failed(FailureReason.VALIDATION_FAILED, comments=(error.detail,))) from error
+            raise Refused(refusal(error.detail, scanner.header or {})) from error
 
     async def _admit(self, part10: Part10) -> _Written:
         request = self._request
