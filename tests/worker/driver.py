@@ -36,7 +36,7 @@ HOST = "127.0.0.1"
 HOST_CAPABILITIES = {"FunctionDataCache": "true", "MultiStream": "10"}
 INVOCATION_HEADER = "x-ms-invocation-id"
 HOP_BY_HOP = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
-REPLACED = {b"host", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-prefix"}
+REPLACED = {b"host", b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-prefix"}
 FORWARD_SECONDS = 240.0
 """How long the host waits for the worker to send something."""
 WORKER_KEEP_ALIVE = 1.0
