@@ -9,6 +9,7 @@ from azurefunctions.extensions.http.fastapi import Request, Response, StreamingR
 
 from shared.dicomweb.conditional import not_modified
 from shared.dicomweb.problem import problem
+from shared.services.offload import offload
 
 T = TypeVar("T")
 
@@ -107,6 +108,6 @@ async def _resumed(first: list[T], rest: AsyncIterator[T]) -> AsyncIterator[T]:
 async def _gzipped(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     compressor = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
     async for chunk in chunks:
-        if compressed := compressor.compress(chunk):
+        if compressed := await offload(len(chunk), compressor.compress, chunk):
             yield compressed
     yield compressor.flush()

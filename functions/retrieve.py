@@ -6,16 +6,17 @@ import azure.functions as func
 import orjson
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions.answers import DICOM_JSON, VARY, begun, json_array, stream_answer, unchanged_answer
+from functions.answers import DICOM_JSON, VARY, json_array, stream_answer, unchanged_answer
 from functions.content import Representation, content_answer
 from functions.registration import Call, dicomweb
 from shared.dicom.xml import to_xml
 from shared.dicomweb.accept import Resource, Selected, content_type, negotiate
 from shared.dicomweb.conditional import entity_tag
 from shared.dicomweb.media_types import DICOM, DICOM_XML, ZIP
-from shared.dicomweb.multipart_writer import PART_END, closing, new_boundary, part_head, related_content_type
+from shared.dicomweb.multipart_writer import PART_END, closing, new_boundary, part, part_head, related_content_type
 from shared.services import metadata, retrieve
 from shared.services.archive import archive
+from shared.services.offload import offload
 from shared.services.retrieve import Content
 from shared.storage.index.model import StoredInstance
 
@@ -77,7 +78,7 @@ async def _retrieve_all(call: Call, resource: Resource) -> Response:
     selected = negotiate(resource, call.accept)
     if selected.transfer_syntax is not None:
         selected = negotiate(resource, call.accept, *await retrieve.transfer_syntaxes(call.services, call.scope))
-    files = await begun(retrieve.files(call.services, call.scope))
+    files = retrieve.files(call.services, call.scope)
     if selected.media_type == ZIP:
         name = call.scope.instance or call.scope.series or call.scope.study
         headers = {"Content-Type": ZIP, "Content-Disposition": f'attachment; filename="{name}.zip"'}
@@ -91,15 +92,20 @@ async def _instance_parts(
     files: AsyncIterator[tuple[StoredInstance, Content]], selected: Selected, boundary: str
 ) -> AsyncIterator[bytes]:
     async for stored, content in files:
-        yield part_head(boundary, {"Content-Type": content_type(selected, stored.transfer_syntax)})
-        async for chunk in content:
+        head = part_head(boundary, {"Content-Type": content_type(selected, stored.transfer_syntax)})
+        async for chunk in part(head, content):
             yield chunk
-        yield PART_END
     yield closing(boundary)
 
 
 async def xml_parts(datasets: AsyncIterator[bytes], boundary: str) -> AsyncIterator[bytes]:
     """A multipart body with each DICOM JSON object as a Native DICOM Model document (PS3.19 A.1)."""
     async for dataset in datasets:
-        yield part_head(boundary, {"Content-Type": DICOM_XML}) + to_xml(orjson.loads(dataset)) + PART_END
+        yield part_head(boundary, {"Content-Type": DICOM_XML})
+        yield await offload(len(dataset), _xml, dataset)
+        yield PART_END
     yield closing(boundary)
+
+
+def _xml(dataset: bytes) -> bytes:
+    return to_xml(orjson.loads(dataset))

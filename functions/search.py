@@ -44,8 +44,8 @@ async def _search(call: Call, level: Level) -> Response:
     query = parse_query(call.query, level, _named(call))
     found = await search(call.services, level, call.scope, query, call.api_version, call.base_url)
     headers = {"X-Total-Count": str(found.total)}
-    if query.warnings:
-        headers["Warning"] = ", ".join(f'299 {call.host}: "{text}"' for text in query.warnings)
+    if warnings := [*query.warnings, *_more(found.total - query.offset - found.count)]:
+        headers["Warning"] = ", ".join(f'299 {call.host}: "{text}"' for text in warnings)
     if not found.count:
         return Response(status_code=204, headers=headers)
     if selected.media_type == DICOM_XML:
@@ -54,6 +54,11 @@ async def _search(call: Call, level: Level) -> Response:
         return stream_answer(call.request, xml_parts(_each(found.objects), boundary), headers, compressible=True)
     headers["Content-Type"] = DICOM_JSON
     return stream_answer(call.request, json_array(_each(found.objects)), headers, compressible=True)
+
+
+def _more(remaining: int) -> list[str]:
+    """The warning that PS3.18 8.3.4.4.1 asks for when further pages can be requested."""
+    return [f"There are {remaining} additional results that can be requested"] if remaining > 0 else []
 
 
 def _named(call: Call) -> list[Level]:

@@ -1,7 +1,6 @@
 """Text in the character sets of DICOM, to Unicode (PS3.5 6.1, PS3.3 C.12.1.1.2)."""
 
 import re
-from functools import cache
 from typing import Final
 
 from pydicom.charset import CODES_TO_ENCODINGS, STAND_ALONE_ENCODINGS, python_encoding
@@ -13,7 +12,7 @@ def _folded(term: str) -> str:
     return re.sub(r"[^A-Z0-9]", "", term.upper())
 
 
-_DEFAULT: Final = "latin-1"
+_DEFAULT: Final = "latin-1"  # not the "latin_1" of ISO_IR 100
 _CODECS: Final = {
     **{f"ISO8859{part}": f"iso8859_{part}" for part in (*range(1, 12), *range(13, 17))},
     **{_folded(term): codec for term, codec in python_encoding.items()},
@@ -28,34 +27,38 @@ _STAND_ALONE: Final = frozenset(_CODECS[_folded(term)] for term in STAND_ALONE_E
 _G0_MULTI_BYTE: Final = {b"\x1b$B": "iso2022_jp", b"\x1b$(D": "iso2022_jp_2"}
 _G0_SINGLE_BYTE: Final = frozenset((b"\x1b(B", b"\x1b(J"))
 
-_ANY_CODE: Final = b"|".join(map(re.escape, CODES_TO_ENCODINGS))
-_TEXT_BREAKS: Final = re.compile(rb"(%b|[\t\n\f\r])" % _ANY_CODE)
-_NAME_BREAKS: Final = re.compile(rb"(%b|[\t\n\f\r\\^=])" % _ANY_CODE)
+_HALVES: Final = re.compile(rb"[\x00-\x7f]+|[\x80-\xff]+")
+
+
+def _breaks(delimiters: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"(%b|[%b])" % (b"|".join(map(re.escape, CODES_TO_ENCODINGS)), delimiters))
+
+
+TEXT_BREAKS: Final = _breaks(rb"\t\n\f\r")
+STRING_BREAKS: Final = _breaks(rb"\t\n\f\r\\")
+NAME_BREAKS: Final = _breaks(rb"\t\n\f\r\\^=")
+"""Escape sequences and the delimiters that end their effect (PS3.5 6.1.2.5.3): in ST, LT and UT; in SH, LO
+and UC; in PN."""
 
 
 class Charset:
     """How the text of a data set is decoded.
 
-    ``codec`` is the Python codec of what stands before any escape sequence. Decoding never raises: bytes
-    without a meaning become U+FFFD.
+    ``codec`` is the Python codec of what stands before any escape sequence. ``has_g1`` is false for the
+    default repertoire, which defines no bytes above 0x7F.
     """
 
-    __slots__ = ("code_extensions", "codec")
+    __slots__ = ("code_extensions", "codec", "has_g1")
 
-    def __init__(self, codec: str) -> None:
+    def __init__(self, codec: str, has_g1: bool = True) -> None:
         self.codec = codec
+        self.has_g1 = has_g1
         self.code_extensions = codec not in _STAND_ALONE
 
-    def decode(self, raw: bytes) -> str:
-        """A value with VR SH, LO, UC, ST, LT or UT."""
+    def decode(self, raw: bytes, breaks: re.Pattern[bytes]) -> str:
+        """The text of a value. Never raises: bytes without a meaning become U+FFFD."""
         if ESCAPE in raw and self.code_extensions:
-            return self._extended(_TEXT_BREAKS.split(raw))
-        return raw.decode(self.codec, "replace")
-
-    def decode_name(self, raw: bytes) -> str:
-        """A value with VR PN, whose component delimiters end an escape sequence too (PS3.5 6.1.2.5.3)."""
-        if ESCAPE in raw and self.code_extensions:
-            return self._extended(_NAME_BREAKS.split(raw))
+            return self._extended(breaks.split(raw))
         return raw.decode(self.codec, "replace")
 
     def _extended(self, parts: list[bytes]) -> str:
@@ -63,6 +66,7 @@ class Charset:
 
         ``parts`` are runs of text with an escape sequence or delimiter between each two. A delimiter brings
         back the initial state; where that has no G1, the last one stays, as writers often do not repeat it.
+        A new G1 ends a multi-byte G0, which other writers leave without saying so.
         """
         g0: bytes | None = None
         g1 = self.codec
@@ -79,23 +83,26 @@ class Charset:
             elif code in _G0_SINGLE_BYTE:
                 g0 = None
             elif code in CODES_TO_ENCODINGS:
+                g0 = None
                 g1 = CODES_TO_ENCODINGS[code]
             else:
                 run = code + part
                 g0 = None
-                g1 = g1 if self.codec == _DEFAULT else self.codec
+                g1 = self.codec if self.has_g1 else g1
         return "".join([*text, _decode_run(run, g0, g1)])
 
 
 def _decode_run(run: bytes, g0: bytes | None, g1: str) -> str:
-    if g0:
-        return (g0 + run).decode(_G0_MULTI_BYTE[g0], "replace")
-    return run.decode(g1, "replace")
+    if g0 is None:
+        return run.decode(g1, "replace")
+    return "".join(
+        part.decode(g1, "replace") if part >= b"\x80" else (g0 + part).decode(_G0_MULTI_BYTE[g0], "replace")
+        for part in _HALVES.findall(run)
+    )
 
 
-@cache
-def _charset(codec: str) -> Charset:
-    return Charset(codec)
+DEFAULT_CHARSET: Final = Charset(_DEFAULT, has_g1=False)
+_CHARSETS: Final = {codec: Charset(codec) for codec in _CODECS.values()} | {_DEFAULT: DEFAULT_CHARSET}
 
 
 def charset_of(term: str) -> Charset:
@@ -104,7 +111,4 @@ def charset_of(term: str) -> Charset:
     Further values only announce escape sequences, which say themselves what they designate. A term that
     is not known means the default.
     """
-    return _charset(_CODECS.get(_folded(term[:32]), _DEFAULT))
-
-
-DEFAULT_CHARSET: Final = charset_of("")
+    return _CHARSETS[_CODECS.get(_folded(term[:32]), _DEFAULT)]

@@ -13,6 +13,11 @@ US_OR_OW: Final = b"US or OW"
 PRIVATE: Final = b"private"
 """Stands for the VR of a private attribute, which depends on its creator."""
 
+SPECIFIC_CHARACTER_SET: Final = 0x00080005
+OFFSET_TABLES: Final = frozenset((0x7FE00001, 0x7FE00002))
+PIXEL_DATA: Final = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
+_SPECIAL: Final = PIXEL_DATA | OFFSET_TABLES | {SPECIFIC_CHARACTER_SET}
+
 _AMBIGUOUS: Final = {
     "US or SS": US_OR_SS,
     "US or OW": US_OR_OW,
@@ -52,8 +57,8 @@ def private_vr(tag: int, creator: str) -> bytes:
 class Tags(dict[int, tuple[str | None, bytes]]):
     """Name (eight hexadecimal digits) and public VR of a tag, by the tag's bytes read as one number.
 
-    The name is None for the few attributes that steer the reading: group lengths, which the JSON model
-    leaves out (PS3.18 F.2.2), and Specific Character Set.
+    The name is None for what is not read by VR alone: Specific Character Set, pixel data and its offset
+    tables, items and delimiters, and group lengths, which the JSON model leaves out (PS3.18 F.2.2).
     """
 
     def __init__(self, little_endian: bool) -> None:
@@ -66,8 +71,9 @@ class Tags(dict[int, tuple[str | None, bytes]]):
 
     def __missing__(self, key: int) -> tuple[str | None, bytes]:
         tag = self.tag(key)
-        steers = tag == 0x00080005 or not tag & 0xFFFF
-        entry = (None if steers else f"{tag:08X}", public_vr(tag))
-        if len(self) < _MOST_TAGS:
-            self[key] = entry
+        special = tag in _SPECIAL or tag >> 16 == 0xFFFE or not tag & 0xFFFF
+        entry = (None if special else f"{tag:08X}", public_vr(tag))
+        if len(self) >= _MOST_TAGS:
+            self.clear()
+        self[key] = entry
         return entry

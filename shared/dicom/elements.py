@@ -3,7 +3,17 @@
 from typing import Final
 
 from shared.dicom.charsets import Charset, charset_of
-from shared.dicom.dictionary import PRIVATE, UNKNOWN, US_OR_OW, US_OR_SS, private_vr, public_vr
+from shared.dicom.dictionary import (
+    OFFSET_TABLES,
+    PIXEL_DATA,
+    PRIVATE,
+    SPECIFIC_CHARACTER_SET,
+    UNKNOWN,
+    US_OR_OW,
+    US_OR_SS,
+    private_vr,
+    public_vr,
+)
 from shared.dicom.encapsulated import UNDEFINED, FragmentReader
 from shared.dicom.frames import Encapsulation
 from shared.dicom.model import ByteRange, DataSet
@@ -18,10 +28,6 @@ _DELIMITERS: Final = 0xFFFE
 _ITEM: Final = 0xE000
 _ITEM_END: Final = 0xE00D
 _SEQUENCE_END: Final = 0xE0DD
-
-_SPECIFIC_CHARACTER_SET: Final = 0x00080005
-_OFFSET_TABLES: Final = frozenset((0x7FE00001, 0x7FE00002))
-_PIXEL_DATA: Final = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
 
 _LONGEST_SHORT_FORM: Final = 0xFFFF
 _PADDING_RUN: Final = 4096
@@ -213,8 +219,9 @@ class DataSetReader:
         UN of undefined length is a sequence in Implicit VR Little Endian (PS3.5 6.2.2), though the items of
         some writers show explicit VRs.
         """
-        if tag in _PIXEL_DATA:
-            return self._open_fragments(tag, b"OB", value)
+        if tag in PIXEL_DATA:
+            stated_right = self._encoding.explicit and stated in (b"OB", b"OW")
+            return self._open_fragments(tag, stated if stated_right else b"OB", value)
         if stated == UNKNOWN and self._encoding.explicit:
             return self._open_sequence(tag, value, UNDEFINED, EXPLICIT_LITTLE)
         if vr in (b"SQ", UNKNOWN):
@@ -234,7 +241,7 @@ class DataSetReader:
     def _open_fragments(self, tag: int, vr: bytes, value: int) -> int:
         walk = self._walk
         name = f"{tag:08X}"
-        reference = self.path() + name
+        reference = self._reference(name)
         element: Element = {"vr": vr.decode("ascii")}
         self._put(name, element)
 
@@ -245,18 +252,18 @@ class DataSetReader:
             if reference == "7FE00010":
                 walk.encapsulation = encapsulation
 
-        walk.container = FragmentReader(walk, self, self._encoding.item, tag in _PIXEL_DATA, done)
+        walk.container = FragmentReader(walk, self, self._encoding.item, tag in PIXEL_DATA, done)
         return value
 
     def _is_bulk(self, tag: int, vr: bytes, length: int) -> bool:
-        if tag in _PIXEL_DATA:
+        if tag in PIXEL_DATA:
             return length > 0
         if vr in BINARY:
             return length > self._walk.limits.inline and not self._is_offset_table(tag)
         return vr in ARRAYS and length > self._walk.limits.array
 
     def _is_offset_table(self, tag: int) -> bool:
-        return tag in _OFFSET_TABLES and self._parent is None
+        return tag in OFFSET_TABLES and self._parent is None
 
     def _leave_in_file(self, tag: int, vr: bytes, value: int, length: int) -> int:
         self._refer(tag, vr, value, length)
@@ -265,9 +272,14 @@ class DataSetReader:
 
     def _refer(self, tag: int, vr: bytes, value: int, length: int) -> None:
         name = f"{tag:08X}"
-        reference = self.path() + name
+        reference = self._reference(name)
         self._walk.bulk[reference] = (ByteRange(self._walk.base + value, length),)
         self._put(name, {"vr": vr.decode("ascii"), "BulkDataURI": reference})
+
+    def _reference(self, name: str) -> str:
+        """What a BulkDataURI says; the deeper, the longer, and so it counts for more than one element."""
+        self._walk.count(self.depth)
+        return self.path() + name
 
     def _read_whole(self, tag: int, vr: bytes, raw: bytes, value: int) -> None:
         if self._is_offset_table(tag):
@@ -275,7 +287,7 @@ class DataSetReader:
             if len(raw) > self._walk.limits.inline:
                 return self._refer(tag, vr, value, len(raw))
         element = (self._decoders.short.get(vr) or self._decoders.long[vr])(raw)
-        if tag == _SPECIFIC_CHARACTER_SET:
+        if tag == SPECIFIC_CHARACTER_SET:
             self._charset = charset_of(str(element.get("Value", [""])[0] or ""))
             self._decoders = decoders(self._encoding.little_endian, self._charset)
         return self._put(f"{tag:08X}", element)

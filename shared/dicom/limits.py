@@ -11,7 +11,7 @@ class ScanLimits:
 
     ``inline``: a binary value (OB, OW, ..., UN) longer than this many bytes is left in the file and given
     as BulkDataURI; pixel data always is.
-    ``array``: likewise for a value of binary numbers (US, FL, ...) or attribute tags.
+    ``array``: likewise for a value of binary numbers (US, FL, ...) or attribute tags; not under 65,535.
     ``text``: bytes of one text value, offset table or other value that has to be read whole.
     ``header``: bytes of file meta and data set without the values left in the file.
     ``elements``: elements, items and fragments at all levels: about 500 bytes of memory each. Room for an

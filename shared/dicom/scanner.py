@@ -59,8 +59,9 @@ class Scanner:
         """End the file. Raises NotPart10 or TruncatedInstance if it can't end here."""
         if isinstance(self._walk.container, PreambleReader):
             raise not_part10(self._length)
+        if self._walk.container is self._file_meta:
+            self._file_meta.end()
         self._check_complete()
-        self._file_meta.close()
         dataset: DataSet = {}
         if self._start.data_set:
             self._start.data_set.close()
@@ -108,9 +109,9 @@ class Scanner:
 
     def _check_complete(self) -> None:
         """Raise unless the file ends behind an element of the outermost data set, or zeros that pad it."""
-        outermost = (self._file_meta, self._start, self._start.data_set)
-        inflating = self._inflater is not None and not self._inflater.ended
-        if inflating or self._skip or self._walk.container not in outermost:
+        inflated = self._inflater.ended if self._inflater else not self._start.deflated
+        outermost = self._walk.container in (self._start, self._start.data_set)
+        if self._skip or not inflated or not outermost:
             raise TruncatedInstance("The file ends within an element, a sequence or the pixel data.")
         if any(self._held):
             raise TruncatedInstance("The file ends within an element.")
@@ -123,9 +124,9 @@ class Scanner:
         return native_frames(dataset, walk.bulk) if is_native(transfer_syntax) else None
 
 
-def scan(data: bytes) -> Part10:
+def scan(data: bytes, limits: ScanLimits = DEFAULT_LIMITS) -> Part10:
     """Scan a whole file at once. Raises as Scanner does."""
-    scanner = Scanner()
+    scanner = Scanner(limits)
     scanner.feed(data)
     return scanner.finish()
 

@@ -9,7 +9,7 @@ from math import isfinite
 from struct import Struct, pack, unpack
 from typing import Any, Final, TypeAlias
 
-from shared.dicom.charsets import DEFAULT_CHARSET, ESCAPE, Charset
+from shared.dicom.charsets import DEFAULT_CHARSET, ESCAPE, NAME_BREAKS, STRING_BREAKS, TEXT_BREAKS, Charset
 
 Element: TypeAlias = dict[str, Any]
 Decoder: TypeAlias = Callable[[bytes], Element]
@@ -79,7 +79,7 @@ def _strings(vr: str, charset: Charset) -> Decoder:
     leading = " " if vr in _LEADING_SPACES_PAD else ""
 
     def decode(raw: bytes) -> Element:
-        text = charset.decode(raw) if ESCAPE in raw else raw.decode(codec, "replace")
+        text = charset.decode(raw, STRING_BREAKS) if ESCAPE in raw else raw.decode(codec, "replace")
         text = text.rstrip(_PADDING).lstrip(leading)
         if "\\" in text:
             values = [part.rstrip(_PADDING).lstrip(leading) or None for part in text.split("\\")]
@@ -93,7 +93,7 @@ def _text(vr: str, charset: Charset) -> Decoder:
     """One text, in which a backslash is a character like any other."""
 
     def decode(raw: bytes) -> Element:
-        text = charset.decode(raw).rstrip(_PADDING)
+        text = charset.decode(raw, TEXT_BREAKS).rstrip(_PADDING)
         return {"vr": vr, "Value": [text]} if text else {"vr": vr}
 
     return decode
@@ -103,7 +103,7 @@ def _names(charset: Charset) -> Decoder:
     codec = charset.codec
 
     def decode(raw: bytes) -> Element:
-        text = charset.decode_name(raw) if ESCAPE in raw else raw.decode(codec, "replace")
+        text = charset.decode(raw, NAME_BREAKS) if ESCAPE in raw else raw.decode(codec, "replace")
         text = text.rstrip(_PADDING)
         if "=" not in text and "\\" not in text:
             return {"vr": "PN", "Value": [{"Alphabetic": text}]} if text else {"vr": "PN"}
@@ -115,7 +115,7 @@ def _names(charset: Charset) -> Decoder:
 
 def _name(value: str) -> dict[str, str] | None:
     """The component groups that are not empty; what is too many stays with the third (PS3.5 6.2.1)."""
-    groups = (group.rstrip(_PADDING) for group in value.split("=", 2))
+    groups = (group.rstrip(_PADDING) for group in value.rstrip(_PADDING + "=").split("=", 2))
     return {key: group for key, group in zip(_NAME_GROUPS, groups, strict=False) if group} or None
 
 

@@ -7,6 +7,7 @@ from shared.dicomweb.urls import instance_url
 from shared.errors import NotFound
 from shared.services.context import Services
 from shared.services.delete import missing
+from shared.services.offload import offload
 from shared.storage.index.model import Scope, StoredInstance
 
 REFERENCE = b'"BulkDataURI":"'
@@ -25,7 +26,7 @@ async def entity_tag(services: Services, scope: Scope) -> str:
 async def datasets(services: Services, scope: Scope, base_url: str) -> AsyncIterator[bytes]:
     """Each instance's data set as a DICOM JSON object, bulk data URIs absolute."""
     async for stored in services.index.instances(scope):
-        yield json_object(stored, base_url)
+        yield await offload(len(stored.metadata), json_object, stored, base_url)
 
 
 def json_object(stored: StoredInstance, base_url: str) -> bytes:

@@ -7,9 +7,9 @@ fails takes no other with it. What a crash leaves behind is at most a blob witho
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from shared.dicom.model import Part10
 from shared.dicom.scanner import Scanner
@@ -27,11 +27,16 @@ from shared.telemetry import describe
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 SMALL_INSTANCE = 1024 * 1024
 """Up to this many bytes an instance is held in memory, so that the next part is read while it is written."""
 WINDOW_INSTANCES = 64
 WINDOW_BYTES = 16 * 1024 * 1024
 PARALLEL_PUTS = 8
+SCANNED_AT_ONCE = 64 * 1024
+"""Bytes; deflated ones can be a thousand times as many."""
+SLOW_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,20 +195,30 @@ class _Scan:
         self._request = request
         self._version = version
         self._blob = blob
+        self._scanner = Scanner()
+        self._slow = False
         self._written: _Written | None = None
 
     async def through(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """Give the chunks on; before the last byte is made durable, raise Refused if the instance can't be taken."""
-        scanner = Scanner()
-        try:
-            async for chunk in chunks:
-                scanner.feed(chunk)
-                yield chunk
-            self._written = await self._admit(scanner.finish())
-        except InvalidInstance as error:
-            raise Refused(refusal(error.detail, scanner.header or {})) from error
+        async for chunk in chunks:
+            for start in range(0, len(chunk), SCANNED_AT_ONCE):
+                await self._step(self._scanner.feed, chunk[start : start + SCANNED_AT_ONCE])
+            yield chunk
+        self._written = await self._step(self._admit, await self._step(self._scanner.finish))
 
-    async def _admit(self, part10: Part10) -> _Written:
+    async def _step(self, work: Callable[..., T], *args: object) -> T:
+        """Work on the instance: in a thread from the first time on that it took long, as with inflated bytes or a
+        header beyond all custom. Raises Refused."""
+        began = time.perf_counter()
+        try:
+            return await asyncio.to_thread(work, *args) if self._slow else work(*args)
+        except InvalidInstance as error:
+            raise Refused(refusal(error.detail, self._scanner.header or {})) from error
+        finally:
+            self._slow = self._slow or time.perf_counter() - began > SLOW_SECONDS
+
+    def _admit(self, part10: Part10) -> _Written:
         request = self._request
         admission = admit(part10, request.study, request.api_version)
         return _Written(admission, admission.record(request.partition, self._version, self._blob, part10))

@@ -239,6 +239,13 @@ class TestPaging:
             assert answer.headers["warning"].startswith("299 ")
         assert "warning" not in api.get("/studies?limit=200").headers
 
+    def test_a_page_that_is_not_the_last(self, api: Api) -> None:
+        """PS3.18 8.3.4.4.1."""
+        for offset, remaining in ((0, 5), (2, 3), (5, 0), (6, 0)):
+            warning = api.get(f"/instances?limit=2&offset={offset}").headers.get("warning", "")
+            assert f"There are {remaining} additional results that can be requested" in warning or not remaining
+            assert bool(warning) == bool(remaining)
+
 
 class TestUrls:
     """Row 5."""

@@ -38,6 +38,15 @@ async def test_instances_of_a_scope_come_oldest_first(index: Index) -> None:
     assert await uids(index, PARTITION) == ["c", "b", "a", "a"]
 
 
+async def test_a_replaced_instance_is_as_old_as_its_new_version(index: Index) -> None:
+    names = [f"1.1.{number}" for number in range(300)]
+    await commit(index, *(record(instance=name) for name in names))
+    await put(index, record(instance=names[0]))
+    assert await uids(index, PARTITION) == [*names[1:], names[0]]
+    page = await index.search(Search(Level.INSTANCE, PARTITION, limit=2))
+    assert [match.key[2] for match in page.matches] == [names[0], names[-1]]
+
+
 async def test_large_contents_come_back_whole(index: Index) -> None:
     records = [
         record(instance=f"{number}", metadata=os.urandom(700_000 * (number % 3)), layout=os.urandom(number * 1000))

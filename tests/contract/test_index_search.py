@@ -256,6 +256,13 @@ async def test_matching_of_series(index: Index, condition: Condition, expected: 
     assert {series for _, series in found_} == expected
 
 
+async def test_any_character_may_follow_the_beginning_of_a_pattern(index: Index) -> None:
+    followers = ["", "!", "z", "~", "é", "\u4e00", "\uffee", "\U0001f600"]
+    await commit(index, *(study(str(n), PatientID=f"P{follower}") for n, follower in enumerate(followers)))
+    assert await studies(index, of("PatientID", Wildcard, ("p*",))) == set("01234567")
+    assert await studies(index, of("PatientID", Wildcard, ("p?",))) == set("1234567")
+
+
 @pytest.mark.usefixtures("things")
 async def test_all_conditions_must_hold(index: Index) -> None:
     ct, date = of("ModalitiesInStudy", Equal, ("ct",)), of("StudyDate", Range, "20240101", "20241231")

@@ -48,7 +48,8 @@ class Index(Protocol):
         """Make the records visible, in order, each with its study, series and partition.
 
         One result per record. Committing the same version again gives the same result as before, so
-        that a lost answer can be retried. A replaced version's blob is queued for purge at ``purge_due``.
+        that a lost answer can be retried. A replaced version's blob is queued for purge at ``purge_due``; so is that
+        of a replacement older than the live version, which counts as replaced the moment it was stored.
         """
 
     async def delete(self, scope: Scope, purge_due: float) -> list[str]:
@@ -64,7 +65,7 @@ class Index(Protocol):
         """Look one instance up."""
 
     def instances(self, scope: Scope) -> AsyncIterator[StoredInstance]:
-        """All instances of a study, series or instance, oldest first, read page by page.
+        """All instances of a study, series or instance, oldest version first, read page by page.
 
         A scope that holds nothing gives nothing.
         """

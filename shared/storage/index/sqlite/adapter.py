@@ -20,7 +20,7 @@ from shared.storage.index.model import (
 )
 from shared.storage.index.port import CommitMode, CommitResult
 from shared.storage.index.sqlite import delete, reads, search
-from shared.storage.index.sqlite.connection import storage_errors
+from shared.storage.index.sqlite.connection import make_folder, storage_errors
 from shared.storage.index.sqlite.plan import draft
 from shared.storage.index.sqlite.readers import Readers
 from shared.storage.index.sqlite.schema import SCHEMA_VERSION
@@ -45,7 +45,7 @@ class SqliteIndex:
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             raise StorageError("SQLite 3.37 or newer is needed.")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self._path.parent)
             with storage_errors():
                 self._writer.start()
                 self._readers.start()

@@ -1,5 +1,6 @@
 """Opening connections, and what SQLite's errors mean to a caller."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ WRITER_CACHE_KIB = 64 * 1024
 READER_CACHE_KIB = 16 * 1024
 CHECKPOINT_PAGES = 4_000
 """Pages (4 KiB) in the write-ahead log at which a commit moves them into the database."""
+JOURNAL_BYTES = 64 * 1024 * 1024
+"""What the write-ahead log is cut back to when slow reads made it grow beyond."""
 
 _MEANINGS = {
     sqlite3.SQLITE_FULL: "The disk that holds the index is full.",
@@ -38,6 +41,7 @@ def connect(path: Path, *, writes: bool) -> sqlite3.Connection:
         if writes:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+            connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
             connection.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
         else:
             connection.execute("PRAGMA query_only = ON")
@@ -46,6 +50,18 @@ def connect(path: Path, *, writes: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder with the folders above it, so that a power cut does not take them back. Raises OSError."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in missing:
+        above = os.open(made.parent, os.O_RDONLY)
+        try:
+            os.fsync(above)
+        finally:
+            os.close(above)
 
 
 @contextmanager

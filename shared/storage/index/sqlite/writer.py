@@ -8,8 +8,8 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from queue import Empty, Full, Queue
-from threading import Thread
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
 from typing import Any, TypeAlias, TypeVar
 
 from shared.errors import StorageError
@@ -56,8 +56,10 @@ class Writer:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._jobs: Queue[_Job | None] = Queue(MOST_WAITING)
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread: Thread | None = None
+        self._gate = Lock()
+        self._open = False
 
     def start(self) -> None:
         """Open the database, set it up if it is new, and start the thread.
@@ -72,13 +74,16 @@ class Writer:
             arguments = (resources.pop_all(), connection, turn)
         self._thread = Thread(target=self._work, args=arguments, name="index-writer", daemon=True)
         self._thread.start()
+        self._open = True
 
     def stop(self) -> None:
         """Finish the changes that wait, then close the database."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            self._jobs.put(None)
-            thread.join()
+        with self._gate:
+            was_open, self._open = self._open, False
+            if was_open:
+                self._jobs.put(None)
+        if self._thread is not None:
+            self._thread.join()
 
     async def commit(self, drafts: Sequence[Draft]) -> list[CommitResult]:
         """Put records into the index; returns when that is durable."""
@@ -91,12 +96,12 @@ class Writer:
         return result
 
     async def _submit(self, job: _Job) -> Any:
-        if self._thread is None:
-            raise StorageError("The index is closed.")
-        try:
-            self._jobs.put_nowait(job)
-        except Full:
-            raise StorageError("Too many changes wait for the index. Send the request again later.") from None
+        with self._gate:
+            if not self._open:
+                raise StorageError("The index is closed.")
+            if self._jobs.qsize() >= MOST_WAITING:
+                raise StorageError("Too many changes wait for the index. Send the request again later.")
+            self._jobs.put(job)
         return await job.future
 
     def _work(self, resources: ExitStack, connection: sqlite3.Connection, turn: Turn) -> None:
