@@ -41,6 +41,7 @@ class Proxy:
 
     def __init__(self, upstream: int) -> None:
         self.requests: list[str] = []
+        self.under_way = 0
         self.choose: Choose = lambda _: None
         self.port = 0
         self._upstream = upstream
@@ -50,7 +51,11 @@ class Proxy:
             head = await reader.readuntil(b"\r\n\r\n")
             length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
             body = await reader.readexactly(int(length[1])) if length else b""
-            await self._answer(head, body, writer)
+            self.under_way += 1
+            try:
+                await self._answer(head, body, writer)
+            finally:
+                self.under_way -= 1
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:

@@ -171,6 +171,18 @@ async def test_several_blocks_are_on_their_way_at_once_but_not_more(faulty: Azur
         await put
 
 
+async def test_a_slow_reader_has_little_read_ahead_and_keeps_no_request_open(
+    faulty: AzureBlobs, faults: Proxy, blobs: AzureBlobs
+) -> None:
+    await blobs.put(NAME, chunked(*[bytes(MIB)] * 32))
+    reading = faulty.read(NAME, 0, 32 * MIB)
+    await anext(reading)
+    await asyncio.sleep(0.3)
+    assert len(faults.requests) == 3
+    assert faults.under_way == 0
+    await reading.aclose()  # type: ignore[attr-defined]
+
+
 async def failures(blobs: AzureBlobs) -> dict[str, StorageError]:
     """What each call raises. The blobs are closed then, as after an ``open`` that failed."""
     calls = {
