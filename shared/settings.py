@@ -23,7 +23,15 @@ class Settings(BaseSettings):
         description="Connection string with key of the storage account of `azure:CONTAINER`; "
         "`UseDevelopmentStorage=true` is Azurite.",
     )
-    index: str = Field(default="./data/index.sqlite", description="Where the index is kept: a SQLite file's path.")
+    index: str = Field(
+        default="./data/index.sqlite",
+        description="Where the index is kept: a SQLite file's path; `https://ACCOUNT.documents.azure.com/DATABASE`, "
+        "entered with this process's identity; or `cosmos:DATABASE`, of the Cosmos DB account that "
+        "`DICOM_INDEX_CONNECTION` names.",
+    )
+    index_connection: SecretStr | None = Field(
+        None, description="Connection string with key of the Cosmos DB account of `cosmos:DATABASE`."
+    )
     public_url: HttpUrl | None = Field(
         None,
         description="Scheme, host and path prefix that URLs in answers begin with, when the service is behind a proxy.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from shared.dicom.model import Level
-from shared.errors import Conflict
+from shared.errors import Conflict, StorageError
 from shared.services.context import Services
 from shared.services.replay import Unreadable, record
 from shared.services.tombstones import buried
@@ -98,6 +98,8 @@ async def _replay(
     for living, group in groupby(records, key=lambda each: each.blob not in dead):
         committed = list(group)
         results = await services.index.commit(committed, mode, purge_due)
+        if CommitResult.FAILED in results:
+            raise StorageError("The index failed. Start again with an empty one.")
         counted = sum(result is not CommitResult.EXISTS for result in results) if living else 0
         outcome.indexed += counted - results.count(CommitResult.REPLACED)
         outcome.superseded += len(results) - counted + results.count(CommitResult.REPLACED)

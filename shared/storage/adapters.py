@@ -12,6 +12,7 @@ from shared.storage.index.sqlite import SqliteIndex
 
 MEMORY = "memory:"
 AZURE = re.compile(r"(?:azure:|https://[^/?#@]+/(?:[^/?#]+/)?)[a-z0-9](?:-?[a-z0-9]){2,62}")
+COSMOS = re.compile(r"(?:cosmos:|https://[^/?#@]+/)[A-Za-z0-9][A-Za-z0-9_-]{0,254}")
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 """What looks like a URL rather than a folder; one letter and a colon is a drive."""
 
@@ -50,5 +51,23 @@ def _azure(settings: Settings) -> BlobStore:
 
 
 def index(settings: Settings) -> Index:
-    """The index that ``DICOM_INDEX`` names."""
+    """The index that ``DICOM_INDEX`` names. Raises StorageError if it names none."""
+    if COSMOS.fullmatch(settings.index):
+        return _cosmos(settings)
+    if SCHEME.match(settings.index):
+        raise StorageError(
+            "DICOM_INDEX must be a SQLite file's path, https://ACCOUNT.documents.azure.com/DATABASE or cosmos:DATABASE."
+        )
     return SqliteIndex(Path(settings.index))
+
+
+def _cosmos(settings: Settings) -> Index:
+    from shared.storage.index.cosmos import Account, CosmosIndex
+
+    if settings.index.startswith("https:"):
+        url, _, database = settings.index.rpartition("/")
+        return CosmosIndex(Account.by_identity(url, database))
+    if settings.index_connection is None:
+        raise StorageError("DICOM_INDEX is a database, but DICOM_INDEX_CONNECTION does not say of which account.")
+    connection = settings.index_connection.get_secret_value()
+    return CosmosIndex(Account.by_key(connection, settings.index.removeprefix("cosmos:")))

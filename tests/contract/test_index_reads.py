@@ -47,6 +47,7 @@ async def test_a_replaced_instance_is_as_old_as_its_new_version(index: Index) ->
     assert [match.key[2] for match in page.matches] == [names[0], names[-1]]
 
 
+@pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning")  # of the SDK's HTTP client
 async def test_large_contents_come_back_whole(index: Index) -> None:
     records = [
         record(instance=f"{number}", metadata=os.urandom(700_000 * (number % 3)), layout=os.urandom(number * 1000))

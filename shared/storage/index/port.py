@@ -25,11 +25,12 @@ class CommitMode(StrEnum):
 
 
 class CommitResult(StrEnum):
-    """What became of one record."""
+    """What became of one record. ``FAILED``: it could not be committed while others were, or that is not known."""
 
     CREATED = "created"
     REPLACED = "replaced"
     EXISTS = "exists"
+    FAILED = "failed"
 
 
 class Index(Protocol):
@@ -50,6 +51,8 @@ class Index(Protocol):
         One result per record. Committing the same version again gives the same result as before, so
         that a lost answer can be retried. A replaced version's blob is queued for purge at ``purge_due``; so is that
         of a replacement older than the live version, which counts as replaced the moment it was stored.
+
+        Where not all records can be committed in one transaction, some may fail alone; if all do, this raises.
         """
 
     async def delete(self, scope: Scope, purge_due: float) -> list[str]:

@@ -35,6 +35,8 @@ const own = {
   REPLACE: (a, b, c) => ([a, b, c].every(isString) ? a.replaceAll(b, () => c) : undefined),
   RIGHT: (a, b) => (isString(a) && typeof b === "number" ? a.slice(Math.max(0, a.length - b)) : undefined),
   STRINGTONUMBER: (a) => (isString(a) && a.trim() !== "" && !Number.isNaN(Number(a)) ? Number(a) : undefined),
+  REGEXMATCH: (text, pattern, flags = "") =>
+    [text, pattern, flags].every(isString) ? new RegExp(pattern, `${flags}u`).test(text) : undefined,
   IIF: (test, a, b) => (test === true ? a : b),
   ARRAY_CONTAINS_ANY: (array, ...wanted) => (isArray(array) ? wanted.some((one) => holds(array, one)) : undefined),
   ARRAY_CONTAINS_ALL: (array, ...wanted) => (isArray(array) ? wanted.every((one) => holds(array, one)) : undefined),
