@@ -5,6 +5,7 @@ PORT ?= 8080
 DATA ?= ./data
 WORKERS ?=
 PYTEST ?=
+export PYTHON313 ?=
 
 BIN := .venv/bin
 
@@ -16,7 +17,7 @@ run: .venv/.local  ## serve on http://127.0.0.1:8080 (HOST=, PORT=, DATA=, WORKE
 demo: .venv/.local  ## store the images that pydicom ships through the running service
 	$(BIN)/python -m local.demo --url http://$(HOST):$(PORT)
 
-test: .venv/.dev tests/clients/node_modules/.installed  ## everything; PYTEST="-k word" for a part
+test: .venv/.dev .venv313/.installed tests/clients/node_modules/.installed tests/azure/node_modules/.installed  ## everything; PYTEST="-k word" for a part
 	$(BIN)/python -m pytest $(PYTEST)
 
 lint: .venv/.dev
@@ -25,7 +26,7 @@ lint: .venv/.dev
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv tests/clients/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv313 tests/clients/node_modules tests/azure/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -38,6 +39,13 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
-tests/clients/node_modules/.installed: tests/clients/package.json
-	cd tests/clients && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+# The worker tests need the Python that the service runs on in Azure.
+.venv313/.installed: requirements.txt tests/worker/requirements.txt | .venv/bin/python
+	rm -rf .venv313
+	python=$$($(BIN)/python tests/worker/find_python.py) && "$$python" -m venv .venv313
+	.venv313/bin/python -m pip install --quiet --disable-pip-version-check -r tests/worker/requirements.txt
+	touch $@
+
+tests/%/node_modules/.installed: tests/%/package.json
+	cd tests/$* && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	touch $@

@@ -13,10 +13,12 @@ from shared.errors import MethodNotAllowed, NotFound
 blueprint = func.Blueprint()
 
 ANYWHERE = "{*path}"
+LAST = "z_fallback"
+"""The Functions host tries routes in the order of the functions' names: no other name may come after this one."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-@service(blueprint, "fallback", METHODS, ANYWHERE)
+@service(blueprint, LAST, METHODS, ANYWHERE)
 async def fallback(req: Request) -> Response:
     """Every method of every path that nothing else answers."""
     allowed = allowed_methods(req.url.path)

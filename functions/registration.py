@@ -6,6 +6,7 @@ A handler gets a ``Call``: everything the URL says, checked. What it raises beco
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import azure.functions as func
 from azurefunctions.extensions.http.fastapi import Request, Response
@@ -51,6 +52,11 @@ class Call:
     def query(self) -> str:
         """The query string as it was sent, percent-encoded."""
         return self.request.url.query
+
+    @property
+    def host(self) -> str | None:
+        """The name of the host that the client asked, which warnings are given by (RFC 7234 5.5)."""
+        return urlsplit(self.base_url).hostname
 
 
 Handler = Callable[[Call], Awaitable[Response]]

@@ -45,7 +45,7 @@ async def _search(call: Call, level: Level) -> Response:
     found = await search(call.services, level, call.scope, query, call.api_version, call.base_url)
     headers = {"X-Total-Count": str(found.total)}
     if warnings := [*query.warnings, *_more(found.total - query.offset - found.count)]:
-        headers["Warning"] = ", ".join(f'299 {call.request.url.hostname}: "{text}"' for text in warnings)
+        headers["Warning"] = ", ".join(f'299 {call.host}: "{text}"' for text in warnings)
     if not found.count:
         return Response(status_code=204, headers=headers)
     if selected.media_type == DICOM_XML:

@@ -141,7 +141,7 @@ def _answer(call: Call, selected: Selected, outcomes: list[Outcome]) -> Response
     answer = dataset(outcomes, study_url(call.base_url, study) if study else None, warn=warn)
     headers = {}
     if any(isinstance(outcome, Stored) and outcome.multi_valued for outcome in outcomes):
-        headers["Warning"] = f'299 {call.request.url.hostname}: "{MULTI_VALUED}"'
+        headers["Warning"] = f'299 {call.host}: "{MULTI_VALUED}"'
     if selected.media_type == DICOM_XML:
         return Response(to_xml(answer), code, headers, DICOM_XML)
     return json_answer(call.request, orjson.dumps(answer), code, headers)

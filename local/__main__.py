@@ -13,6 +13,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
+from local import rebuilding
 from shared.errors import StorageError
 from shared.services.context import close_services, open_services
 from shared.settings import settings
@@ -22,13 +23,16 @@ GRACE_SECONDS = 30
 
 def arguments() -> argparse.Namespace:
     """The command line, checked."""
-    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    storage = argparse.ArgumentParser(add_help=False)
+    storage.add_argument("--data", type=Path, default=Path("data"), help="folder of blobs and index (default: ./data)")
+    storage.add_argument("--blobs", help="where blobs are kept (default: DICOM_BLOBS, else the folder DATA/blobs)")
+    storage.add_argument("--index", help="where the index is kept (default: DICOM_INDEX, else DATA/index.sqlite)")
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__, parents=[storage])
     parser.add_argument("--host", default="127.0.0.1", help="loopback address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8080, help="TCP port (default: %(default)s)")
-    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of blobs and index (default: ./data)")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="worker processes (default: one a core)")
-    parser.add_argument("--blobs", help="where blobs are kept (default: DICOM_BLOBS, else the folder DATA/blobs)")
-    parser.add_argument("--index", help="where the index is kept (default: DICOM_INDEX, else DATA/index.sqlite)")
+    commands = parser.add_subparsers(dest="command", title="other commands", metavar="")
+    commands.add_parser("rebuild", help=rebuilding.__doc__, description=rebuilding.__doc__, parents=[storage])
     chosen = parser.parse_args()
     if not is_loopback(chosen.host):
         parser.error("no access control is configured, so the service listens on loopback addresses only")
@@ -76,10 +80,17 @@ async def try_storage() -> None:
 
 
 def main() -> None:
-    """Serve until interrupted; requests under way are then finished."""
+    """Run the command that was asked for; without one, serve until interrupted."""
     chosen = arguments()
     configure(chosen)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if chosen.command == "rebuild":
+        sys.exit(rebuilding.main())
+    serve(chosen)
+
+
+def serve(chosen: argparse.Namespace) -> None:
+    """Serve until interrupted; requests under way are then finished."""
     try:
         asyncio.run(try_storage())
     except StorageError as error:

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Annotated
 
-from pydantic import Field, HttpUrl, field_validator
+from pydantic import Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -12,8 +12,26 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DICOM_", frozen=True)
 
-    blobs: str = Field(default="./data/blobs", description="Where instances are kept: a folder's path.")
-    index: str = Field(default="./data/index.sqlite", description="Where the index is kept: a SQLite file's path.")
+    blobs: str = Field(
+        default="./data/blobs",
+        description="Where instances are kept: a folder's path; `https://ACCOUNT.blob.core.windows.net/CONTAINER`, "
+        "entered with this process's identity; `azure:CONTAINER`, of the account that `DICOM_BLOBS_CONNECTION` names; "
+        "or `memory:`, which one process has to itself and loses when it ends.",
+    )
+    blobs_connection: SecretStr | None = Field(
+        None,
+        description="Connection string with key of the storage account of `azure:CONTAINER`; "
+        "`UseDevelopmentStorage=true` is Azurite.",
+    )
+    index: str = Field(
+        default="./data/index.sqlite",
+        description="Where the index is kept: a SQLite file's path; `https://ACCOUNT.documents.azure.com/DATABASE`, "
+        "entered with this process's identity; or `cosmos:DATABASE`, of the Cosmos DB account that "
+        "`DICOM_INDEX_CONNECTION` names.",
+    )
+    index_connection: SecretStr | None = Field(
+        None, description="Connection string with key of the Cosmos DB account of `cosmos:DATABASE`."
+    )
     public_url: HttpUrl | None = Field(
         None,
         description="Scheme, host and path prefix that URLs in answers begin with, when the service is behind a proxy.",
@@ -30,6 +48,11 @@ class Settings(BaseSettings):
     max_parts: int = Field(default=100_000, gt=0, description="Most parts in one multipart store request.")
     purge_after_seconds: float = Field(
         default=3 * 24 * 3600, ge=0, description="How long the files of deleted and replaced instances are kept."
+    )
+    reconcile_after_seconds: float = Field(
+        default=3600,
+        ge=0,
+        description="Age from which a file without an index entry is taken for a leftover, not a store under way.",
     )
 
     @field_validator("cors_origins", mode="before")

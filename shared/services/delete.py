@@ -5,6 +5,7 @@ import time
 
 from shared.errors import NotFound, StorageError
 from shared.services.context import Services
+from shared.services.tombstones import bury
 from shared.storage.index.model import Scope
 from shared.telemetry import describe
 
@@ -19,10 +20,11 @@ async def delete(services: Services, scope: Scope) -> int:
 
     Raises NotFound when there is nothing.
     """
-    removed = await services.index.delete(scope, time.time() + services.settings.purge_after_seconds)
-    if not removed:
+    blobs = await services.index.delete(scope, time.time() + services.settings.purge_after_seconds)
+    if not blobs:
         raise NotFound(missing(scope))
-    return removed
+    await bury(services, blobs)
+    return len(blobs)
 
 
 async def purge(services: Services) -> int:

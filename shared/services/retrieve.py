@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import TypeAlias
 
 from shared.dicom.model import ByteRange
@@ -11,12 +11,16 @@ from shared.services.context import Services
 from shared.services.delete import missing
 from shared.storage.index.model import InstanceKey, Scope, StoredInstance
 
-READ_AHEAD = 4
-"""Instances read before their turn."""
+READ_AHEAD = 16
+"""Most instances read before their turn."""
+READ_AHEAD_BYTES = 8 * 1024 * 1024
+"""Most bytes read before their turn."""
 WHOLE_READ = 2 * 1024 * 1024
 """Instances up to this many bytes are read in one go, and ahead; larger ones are streamed in their turn."""
 
 Content: TypeAlias = AsyncIterator[bytes]
+_Ahead: TypeAlias = tuple[StoredInstance, asyncio.Task[list[bytes]] | None]
+"""An instance, and its bytes being read unless they are to be streamed."""
 
 
 async def instance(services: Services, scope: Scope) -> StoredInstance:
@@ -43,16 +47,18 @@ async def files(services: Services, scope: Scope) -> AsyncIterator[tuple[StoredI
 
     Raises NotFound when the scope holds nothing.
     """
-    ahead: deque[tuple[StoredInstance, asyncio.Task[list[bytes]] | None]] = deque()
+    ahead: deque[_Ahead] = deque()
     found = False
     try:
         async for stored in services.index.instances(scope):
             found = True
             ahead.append((stored, _read_whole(services, stored)))
-            if len(ahead) > READ_AHEAD:
-                yield _turn(services, *ahead.popleft())
+            while _enough(ahead):
+                yield _turn(services, *ahead[0])
+                ahead.popleft()
         while ahead:
-            yield _turn(services, *ahead.popleft())
+            yield _turn(services, *ahead[0])
+            ahead.popleft()
     finally:
         unread = [task for _, task in ahead if task is not None]
         for task in unread:
@@ -60,6 +66,11 @@ async def files(services: Services, scope: Scope) -> AsyncIterator[tuple[StoredI
         await asyncio.gather(*unread, return_exceptions=True)
     if not found:
         raise NotFound(missing(scope))
+
+
+def _enough(ahead: Collection[_Ahead]) -> bool:
+    size = sum(stored.length for stored, whole in ahead if whole is not None)
+    return len(ahead) > READ_AHEAD or size > READ_AHEAD_BYTES
 
 
 def _read_whole(services: Services, stored: StoredInstance) -> asyncio.Task[list[bytes]] | None:

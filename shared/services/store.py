@@ -153,19 +153,19 @@ class Store:
         results = iter(await self._commit_records([entry.record for entry in written]))
         return [entry if isinstance(entry, Failed) else self._outcome(entry, next(results)) for entry in entries]
 
-    async def _commit_records(self, records: list[InstanceRecord]) -> list[CommitResult | None]:
-        """None stands for a record whose commit failed: whether it took effect can't be known, so its blob stays."""
+    async def _commit_records(self, records: list[InstanceRecord]) -> list[CommitResult]:
+        """What became of each record. Whether one that failed took effect can't be known, so its blob stays."""
         if not records:
             return []
         purge_due = time.time() + self._services.settings.purge_after_seconds
         try:
             results = await self._services.index.commit(records, self._request.mode, purge_due)
         except StorageError as error:
-            self.storage_failed = True
             logger.error("%d instances could not be committed to the index: %s", len(records), describe(error))
-            return [None] * len(records)
+            results = [CommitResult.FAILED] * len(records)
+        self.storage_failed |= CommitResult.FAILED in results
         await self._remove_refused(records, results)
-        return list(results)
+        return results
 
     async def _remove_refused(self, records: list[InstanceRecord], results: Sequence[CommitResult]) -> None:
         for record, result in zip(records, results, strict=True):
@@ -175,9 +175,9 @@ class Store:
                 except StorageError as error:
                     logger.error("The blob of a refused instance could not be removed: %s", describe(error))
 
-    def _outcome(self, written: _Written, result: CommitResult | None) -> Outcome:
+    def _outcome(self, written: _Written, result: CommitResult) -> Outcome:
         admission, key = written.admission, written.record.key
-        if result is None:
+        if result is CommitResult.FAILED:
             return Failed(FailureReason.PROCESSING_FAILURE, admission.sop_class, key.instance)
         if result is CommitResult.EXISTS:
             return Failed(FailureReason.INSTANCE_EXISTS, admission.sop_class, key.instance)

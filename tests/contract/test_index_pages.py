@@ -201,7 +201,8 @@ async def check_against_the_model(index: Index, records: Sequence[InstanceRecord
 async def test_searches_find_what_a_plain_model_finds(index: Index, seed: int) -> None:
     chance = random.Random(seed)
     records = random_records(chance, 150)
-    await commit(index, *(replace(it, key=replace(it.key, partition="other")) for it in records[:50]))
+    elsewhere = (replace(it, key=replace(it.key, partition="other"), blob=f"other/{it.blob}") for it in records[:50])
+    await commit(index, *elsewhere)
     await commit(index, *records)
     totals = [await check_against_the_model(index, records, random_search(chance)) for _ in range(250)]
     assert sum(total > 0 for total in totals) > 50

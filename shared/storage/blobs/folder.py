@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 
 from shared.dicom.model import ByteRange
 from shared.errors import BlobExists, BlobMissing, StorageError
+from shared.storage.blobs.probe import write_and_read
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,8 +24,6 @@ PARTIAL = "~partial"
 """The folder of blobs being written; no partition can have that name."""
 LEFT_BEHIND_SECONDS = 24 * 3600
 """A partial file that old belongs to a process that died."""
-HEALTH = "~health"
-"""Where the health check writes; no partition can have that name."""
 
 
 class FolderBlobs:
@@ -50,13 +49,7 @@ class FolderBlobs:
         self._pool.shutdown(wait=True)
 
     async def check(self) -> None:
-        name = f"{HEALTH}/{os.getpid()}-{secrets.token_hex(8)}"
-        await self.put(name, _once(b"ok"))
-        try:
-            if await self.read_ranges(name, [ByteRange(0, 2)]) != [b"ok"]:
-                raise StorageError("A blob just written reads back otherwise.")
-        finally:
-            await self.delete(name)
+        await write_and_read(self)
 
     async def put(self, name: str, chunks: AsyncIterator[bytes]) -> int:
         partial = _PartialFile(self._root / name, self._root / PARTIAL / secrets.token_hex(16), self._make_folder)
@@ -214,7 +207,3 @@ def _fsync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data

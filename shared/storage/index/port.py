@@ -25,11 +25,12 @@ class CommitMode(StrEnum):
 
 
 class CommitResult(StrEnum):
-    """What became of one record."""
+    """What became of one record. ``FAILED``: it could not be committed while others were, or that is not known."""
 
     CREATED = "created"
     REPLACED = "replaced"
     EXISTS = "exists"
+    FAILED = "failed"
 
 
 class Index(Protocol):
@@ -50,12 +51,14 @@ class Index(Protocol):
         One result per record. Committing the same version again gives the same result as before, so
         that a lost answer can be retried. A replaced version's blob is queued for purge at ``purge_due``; so is that
         of a replacement older than the live version, which counts as replaced the moment it was stored.
+
+        Where not all records can be committed in one transaction, some may fail alone; if all do, this raises.
         """
 
-    async def delete(self, scope: Scope, purge_due: float) -> int:
+    async def delete(self, scope: Scope, purge_due: float) -> list[str]:
         """Remove all instances of a study, series or instance at once and queue their blobs for purge.
 
-        Gives how many there were; 0 when nothing is there. Emptied series and studies go with them.
+        Gives the blobs' names; none when nothing is there. Emptied series and studies go with their instances.
         """
 
     async def search(self, search: Search) -> Page:
@@ -75,6 +78,9 @@ class Index(Protocol):
 
     async def partitions(self) -> list[Partition]:
         """All data partitions by key; the default partition always exists, with key 1."""
+
+    def blobs(self, prefix: str) -> AsyncIterator[tuple[str, bool]]:
+        """The names under a prefix of all blobs that the index knows; False with those that wait to be purged."""
 
     async def due_purges(self, now: float, limit: int) -> list[Purge]:
         """Blobs whose purge is due, at most ``limit``, longest due first."""

@@ -73,7 +73,7 @@ class SqliteIndex:
     async def commit(self, records: Sequence[InstanceRecord], mode: CommitMode, purge_due: float) -> list[CommitResult]:
         return await self._writer.commit([draft(record, mode, purge_due) for record in records])
 
-    async def delete(self, scope: Scope, purge_due: float) -> int:
+    async def delete(self, scope: Scope, purge_due: float) -> list[str]:
         return await self._writer.run(partial(delete.delete, scope=scope, purge_due=purge_due))
 
     async def search(self, search_: Search) -> Page:
@@ -94,6 +94,13 @@ class SqliteIndex:
 
     async def partitions(self) -> list[Partition]:
         return await self._readers.run(reads.partitions)
+
+    async def blobs(self, prefix: str) -> AsyncIterator[tuple[str, bool]]:
+        page = await self._readers.run(partial(reads.blobs, prefix=prefix, after=""))
+        while page:
+            for known in page:
+                yield known
+            page = await self._readers.run(partial(reads.blobs, prefix=prefix, after=page[-1][0]))
 
     async def due_purges(self, now: float, limit: int) -> list[Purge]:
         return await self._readers.run(partial(reads.due_purges, now=now, limit=limit))

@@ -16,17 +16,18 @@ AND (:series IS NULL OR se.id IS NOT NULL) AND (:instance IS NULL OR i.id IS NOT
 """
 
 
-def delete(connection: sqlite3.Connection, scope: Scope, purge_due: float) -> int:
-    """Remove all instances of a study, series or instance and queue their blobs; gives how many there were.
+def delete(connection: sqlite3.Connection, scope: Scope, purge_due: float) -> list[str]:
+    """Remove all instances of a study, series or instance and queue their blobs; gives these blobs' names.
 
     Series and studies go with their last instance.
     """
     names = {"partition": scope.partition, "study": scope.study, "series": scope.series, "instance": scope.instance}
     place = connection.execute(_LOCATE, names).fetchone()
     if place is None:
-        return 0
+        return []
     partition, study, series, instance = place
-    removed = _delete_instances(connection, study, series, instance, purge_due)
+    blobs = _delete_instances(connection, study, series, instance, purge_due)
+    removed = len(blobs)
     emptied = _delete_series(connection, study, series, removed)
     connection.execute(
         "UPDATE studies SET series = series - ?, instances = instances - ? WHERE id = ?", (emptied, removed, study)
@@ -38,19 +39,20 @@ def delete(connection: sqlite3.Connection, scope: Scope, purge_due: float) -> in
     )
     if emptied and not gone:
         refresh_modalities(connection, [study])
-    return removed
+    return blobs
 
 
 def _delete_instances(
     connection: sqlite3.Connection, study: int, series: int | None, instance: int | None, purge_due: float
-) -> int:
+) -> list[str]:
     column, row = ("study", study) if series is None else ("series", series) if instance is None else ("id", instance)
     connection.execute(
         f"INSERT INTO purges (blob, due) SELECT blob, ? FROM instances WHERE {column} = ? "
         "ON CONFLICT (blob) DO UPDATE SET due = excluded.due",
         (purge_due, row),
     )
-    return connection.execute(f"DELETE FROM instances WHERE {column} = ?", (row,)).rowcount
+    deleted = connection.execute(f"DELETE FROM instances WHERE {column} = ? RETURNING blob", (row,))
+    return [blob for (blob,) in deleted]
 
 
 def _delete_series(connection: sqlite3.Connection, study: int, series: int | None, removed: int) -> int:

@@ -10,6 +10,7 @@ from shared.storage.index.model import InstanceKey, Partition, Purge, Scope, Sco
 from shared.storage.index.sqlite.rows import joined, split
 
 PAGE_INSTANCES = 256
+PAGE_BLOBS = 1000
 PAGE_BYTES = 4 * 1024 * 1024
 """A page of instances ends once its metadata and layouts reach this size."""
 
@@ -119,3 +120,14 @@ def _within(scope: Scope) -> str:
     if scope.study is not None:
         return f"{within} AND i.study = {_STUDY}"
     return within
+
+
+def blobs(connection: sqlite3.Connection, prefix: str, after: str) -> list[tuple[str, bool]]:
+    """The first names under a prefix behind ``after``, in order; False with those of the purge queue."""
+    past = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    found = connection.execute(
+        "SELECT blob, live FROM (SELECT blob, 1 AS live FROM instances UNION ALL SELECT blob, 0 FROM purges) "
+        "WHERE blob > :after AND blob >= :prefix AND blob < :past ORDER BY blob LIMIT :limit",
+        {"after": after, "prefix": prefix, "past": past, "limit": PAGE_BLOBS},
+    )
+    return [(blob, bool(live)) for blob, live in found]

@@ -132,6 +132,7 @@ _INDEXES = (
     _Index("instances", "partition, version", (_ALL, 1)),
     _Index("instances", "study, partition, version", (80, 80, 1)),
     _Index("instances", "series, partition, version", (20, 20, 1)),
+    _Index("instances", "blob", (1,), unique=True),
     _Index("study_modalities", "study", (2,)),
 )
 

@@ -1,0 +1,33 @@
+"""Taking stored blobs into the index once more: what ``rebuild`` does with all, ``reconcile`` with strays."""
+
+from dataclasses import dataclass
+
+from shared.dicom.scanner import Scanner
+from shared.errors import InvalidInstance
+from shared.services.context import Services
+from shared.services.records import Refused, admit
+from shared.storage.blobs.names import InstanceBlob
+from shared.storage.index.model import InstanceRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A blob that can't be indexed, and why, without any value of its data set."""
+
+    name: str
+    reason: str
+
+
+async def record(services: Services, blob: InstanceBlob) -> InstanceRecord | Unreadable:
+    """The record that storing the blob's bytes makes, by the rules of the API version they were stored under."""
+    scanner = Scanner()
+    try:
+        async for chunk in services.blobs.read(blob.name):
+            scanner.feed(chunk)
+        part10 = scanner.finish()
+        admission = admit(part10, None, blob.api_version)
+    except InvalidInstance as error:
+        return Unreadable(blob.name, error.detail)
+    except Refused as refused:
+        return Unreadable(blob.name, " ".join(refused.failure.comments))
+    return admission.record(blob.partition, blob.version, blob.name, part10)

@@ -1,0 +1,118 @@
+"""The calls on one container that the index makes, each tried until it works or the deadline has passed."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, TypeAlias
+
+from azure.core.exceptions import ResourceNotFoundError
+from azure.cosmos.aio import ContainerProxy
+from azure.cosmos.exceptions import CosmosBatchOperationError
+
+from shared.storage.index.cosmos.patience import Patience, status_of
+from shared.storage.index.cosmos.sql import Query
+
+NOT_FOUND, CONFLICT, PRECONDITION_FAILED = 404, 409, 412
+MOST_ROWS_AT_ONCE = 1000
+
+Document: TypeAlias = dict[str, Any]
+Operation: TypeAlias = tuple[str, tuple[Any, ...], dict[str, Any]]
+Key: TypeAlias = list[str]
+"""The values of the partition key, or of its first path only."""
+
+
+class Container:
+    """One container. Every method raises StorageError when the account can't be reached or refuses."""
+
+    def __init__(self, proxy: ContainerProxy) -> None:
+        self._proxy = proxy
+
+    async def read(self, document: str, key: Key, patience: Patience | None = None) -> Document | None:
+        """The document with that id; None if there is none."""
+
+        async def call() -> Document | None:
+            try:
+                return await self._proxy.read_item(document, _whole(key))
+            except ResourceNotFoundError:
+                return None
+
+        return await (patience or Patience()).run(call)
+
+    async def batch(self, operations: Sequence[Operation], key: Key, patience: Patience) -> list[str] | None:
+        """Carry out all operations or none; gives the new entity tags in their order.
+
+        None if a precondition failed: a document that was to be created is there, or one to be changed is not, or not
+        as expected. As a batch whose answer was lost is sent again, that may also mean that it took effect before.
+        """
+
+        async def call() -> list[str] | None:
+            try:
+                # the SDK takes the options out of the dictionaries it is given
+                sent = [(kind, arguments, dict(options)) for kind, arguments, options in operations]
+                results = await self._proxy.execute_item_batch(sent, _whole(key))
+            except CosmosBatchOperationError as error:
+                if status_of(error) in (NOT_FOUND, CONFLICT, PRECONDITION_FAILED):
+                    return None
+                raise
+            return [str(result.get("eTag", "")) for result in results]
+
+        return await patience.run(call)
+
+    async def upsert(self, document: Document, patience: Patience | None = None) -> None:
+        """Write a document, whatever was there."""
+        await (patience or Patience()).run(lambda: self._proxy.upsert_item(document))
+
+    async def change(self, document: str, key: Key, **properties: Any) -> None:
+        """Set some properties of a document, if it is there."""
+        changes = [{"op": "set", "path": f"/{name}", "value": value} for name, value in properties.items()]
+
+        async def call() -> None:
+            try:
+                await self._proxy.patch_item(document, _whole(key), changes)
+            except ResourceNotFoundError:
+                return
+
+        await Patience().run(call)
+
+    async def delete(self, document: str, key: Key) -> None:
+        """Remove a document, if it is there."""
+
+        async def call() -> None:
+            try:
+                await self._proxy.delete_item(document, _whole(key))
+            except ResourceNotFoundError:
+                return
+
+        await Patience().run(call)
+
+    async def query(self, query: Query, key: Key | None, patience: Patience | None = None) -> list[Any]:
+        """All results. With only the first value of the key, or none, those of several physical partitions may follow
+        each other: each in the query's order, and each up to its limit."""
+        found = []
+        async for page in self.pages(query, key, patience):
+            found += page
+        return found
+
+    async def first_page(self, query: Query, key: Key) -> list[Any]:
+        """The first results, as many as fit into 4 MB."""
+        async for page in self.pages(query, key):
+            return page
+        return []
+
+    async def pages(self, query: Query, key: Key | None, patience: Patience | None = None) -> AsyncIterator[list[Any]]:
+        """The same page by page: of up to 4 MB, and as many results as the query's limit."""
+        options: dict[str, Any] = {} if key is None else {"partition_key": _whole(key)}
+        size = min(query.limit or MOST_ROWS_AT_ONCE, MOST_ROWS_AT_ONCE)
+        found = self._proxy.query_items(query.text, parameters=query.parameters, max_item_count=size, **options)
+        pages = found.by_page()
+
+        async def call() -> list[Any] | None:
+            try:
+                return [row async for row in await anext(pages)]
+            except StopAsyncIteration:
+                return None
+
+        while (page := await (patience or Patience()).run(call)) is not None:
+            yield page
+
+
+def _whole(key: Key) -> Any:
+    return key if len(key) > 1 else key[0]

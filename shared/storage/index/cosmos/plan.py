@@ -1,0 +1,217 @@
+"""Working out, before anything is written, the batch that takes records of one study into the index."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from shared.dicom.model import Level
+from shared.storage.index.cosmos.container import Document, Operation
+from shared.storage.index.cosmos.documents import (
+    count_series,
+    fingerprint,
+    instance_document,
+    key_of,
+    merge,
+    modality,
+    plain,
+    purge_document,
+    series_document,
+    study_document,
+)
+from shared.storage.index.model import Attributes, InstanceRecord
+from shared.storage.index.port import CommitMode, CommitResult
+
+
+@dataclass(slots=True, eq=False)
+class Draft:
+    """A record on its way into the index, and who waits for what becomes of it.
+
+    ``size`` is that of its document in bytes. The fingerprints are those of what it says of its study and series.
+    """
+
+    record: InstanceRecord
+    mode: CommitMode
+    purge_due: float
+    document: Document
+    size: int
+    study_told: str
+    series_told: str
+    future: "asyncio.Future[CommitResult]"
+
+
+def draft(record: InstanceRecord, mode: CommitMode, purge_due: float) -> Draft:
+    """Prepare a record. Raises TypeError if it holds what no document can."""
+    levels = record.levels
+    document = instance_document(record)
+    return Draft(
+        record=record,
+        mode=mode,
+        purge_due=purge_due,
+        document=document,
+        size=len(json.dumps(document)),
+        study_told=fingerprint(levels[Level.STUDY]),
+        series_told=fingerprint(levels[Level.SERIES]),
+        future=asyncio.get_running_loop().create_future(),
+    )
+
+
+@dataclass(slots=True)
+class Known:
+    """What this process knows of a study's documents; others may have changed them since.
+
+    A study or series without ``_etag`` was changed by patches, whose answers do not show it: its counters are out of
+    date, and so it can be patched again but not replaced. ``looked_up`` are the series that were just looked for, with
+    the instances that are to be written.
+    """
+
+    study: Document | None = None
+    series: dict[str, Document] = field(default_factory=dict)
+    instances: dict[str, Document] = field(default_factory=dict)
+    looked_up: frozenset[str] = frozenset()
+
+    def is_sure_of(self, series: str) -> bool:
+        """Whether it holds the series, or there is none."""
+        if self.study is None or len(self.series) == self.study["number_of_series"]:
+            return True
+        return series in self.series or series in self.looked_up
+
+
+class Outdated(Exception):
+    """What is known does not suffice to plan by: read the documents first."""
+
+
+class _Parent:
+    """The document of a study or series, and what the batch does to it."""
+
+    def __init__(self, before: Document | None, document: Document) -> None:
+        self._before = before
+        self._rewritten = False
+        self._instances = 0
+        self.document = document
+
+    def hear(self, attributes: Attributes, told: str) -> None:
+        """Take in what one more instance says."""
+        if told != self.document["told"]:
+            self.rewrite(merge(self.document, attributes, told))
+
+    def rewrite(self, document: Document) -> None:
+        """Take another form."""
+        self.document = document
+        self._rewritten = True
+
+    def count(self, instances: int, version: str) -> None:
+        """Count new instances; ``version`` is one that was kept."""
+        self._instances += instances
+        self.document = self.document | {
+            "number_of_instances": self.document["number_of_instances"] + instances,
+            "newest": max(self.document["newest"], version),
+        }
+
+    def operation(self) -> Operation:
+        """Counting alone is a patch, which many processes can make at once as long as they are told the same."""
+        name = self.document["id"]
+        if self._before is None:
+            return "create", (self.document,), {}
+        if self._rewritten:
+            if "_etag" not in self._before:
+                raise Outdated
+            return "replace", (name, plain(self.document)), {"if_match_etag": self._before["_etag"]}
+        changes = [
+            {"op": "set", "path": "/newest", "value": self.document["newest"]},
+            {"op": "incr", "path": "/number_of_instances", "value": self._instances},
+        ]
+        return "patch", (name, changes), {"filter_predicate": f"FROM c WHERE c.told = '{self.document['told']}'"}
+
+    def after(self, etag: str) -> Document:
+        """What is known of the document once the operation has given this entity tag."""
+        known = plain(self.document)
+        return known | {"_etag": etag} if self._rewritten else known
+
+
+class Plan:
+    """The documents to be written for some records of one study."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._study: _Parent | None = None
+        self._series: dict[str, _Parent] = {}
+        self._current = dict(known.instances)
+        self._instances: dict[str, Operation] = {}
+        self._purges: dict[str, Document] = {}
+
+    def place(self, draft: Draft) -> CommitResult:
+        """Plan for one record; gives what will have become of it. Raises Outdated."""
+        record, version = draft.record, draft.document["version"]
+        current = self._current.get(draft.document["id"])
+        if current is None:
+            self._keep(draft, None)
+            return CommitResult.CREATED
+        if current["version"] == version:
+            return CommitResult.REPLACED if current["replaced"] else CommitResult.CREATED
+        if draft.mode is CommitMode.CREATE:
+            return CommitResult.EXISTS
+        if version < current["version"]:
+            # its successor came in first: to the caller it was replaced as soon as it was stored
+            self._purge(draft, record.blob)
+        else:
+            self._purge(draft, current["blob"])
+            self._keep(draft, current)
+        return CommitResult.REPLACED
+
+    def operations(self) -> list[Operation]:
+        """The batch; empty if nothing is to be done. Raises Outdated."""
+        purges: list[Operation] = [("upsert", (each,), {}) for each in self._purges.values()]
+        return [*(each.operation() for each in self._parents()), *self._instances.values(), *purges]
+
+    def outcome(self, etags: Sequence[str]) -> Known:
+        """What is known once the batch was carried out and gave these entity tags."""
+        documents = [each.after(etag) for each, etag in zip(self._parents(), etags, strict=False)]
+        study = documents[0] if documents else self._known.study
+        return Known(study, self._known.series | {each["series"]: each for each in documents[1:]})
+
+    def _parents(self) -> list[_Parent]:
+        return [] if self._study is None else [self._study, *self._series.values()]
+
+    def _purge(self, draft: Draft, blob: str) -> None:
+        document = purge_document(key_of(draft.record.key), blob, draft.purge_due, draft.document["version"])
+        self._purges[document["id"]] = document
+
+    def _keep(self, draft: Draft, before: Document | None) -> None:
+        key, version, levels = draft.record.key, draft.document["version"], draft.record.levels
+        if self._study is None:
+            self._study = _Parent(self._known.study, self._known.study or study_document(key, version))
+        study = self._study
+        study.hear(levels[Level.STUDY], draft.study_told)
+        series, was = self._series_of(draft)
+        series.hear(levels[Level.SERIES], draft.series_told)
+        if was is None or modality(was) != modality(series.document):
+            study.rewrite(count_series(study.document, was, series.document))
+        for parent in (study, series):
+            parent.count(0 if before else 1, version)
+        self._put(draft.document, before)
+
+    def _series_of(self, draft: Draft) -> tuple[_Parent, Document | None]:
+        """The series of a record, and its document so far; None if the record begins it."""
+        key = draft.record.key
+        if key.series in self._series:
+            return self._series[key.series], self._series[key.series].document
+        if not self._known.is_sure_of(key.series):
+            raise Outdated
+        before = self._known.series.get(key.series)
+        made = _Parent(before, before or series_document(key, draft.document["version"]))
+        self._series[key.series] = made
+        return made, before
+
+    def _put(self, document: Document, before: Document | None) -> None:
+        name = document["id"]
+        if before is None:
+            self._instances[name] = ("create", (document,), {})
+        else:
+            document = document | {"replaced": True}
+            if name in self._instances and self._instances[name][0] == "create":
+                self._instances[name] = ("create", (document,), {})
+            else:
+                etag = self._known.instances[name]["_etag"]
+                self._instances[name] = ("replace", (name, document), {"if_match_etag": etag})
+        self._current[name] = document

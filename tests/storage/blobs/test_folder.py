@@ -1,0 +1,38 @@
+"""What is particular to blobs in a folder."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from shared.storage.blobs.folder import FolderBlobs
+from tests.contract.test_blobs import MIB, NAME, broken, endless
+
+
+@pytest.fixture
+async def blobs(tmp_path: Path) -> AsyncIterator[FolderBlobs]:
+    store = FolderBlobs(tmp_path)
+    await store.open()
+    yield store
+    await store.close()
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("size", [10, 6 * MIB])
+async def test_a_put_that_breaks_off_leaves_no_file(blobs: FolderBlobs, tmp_path: Path, size: int) -> None:
+    with pytest.raises(RuntimeError):
+        await blobs.put(NAME, broken(bytes(size)))
+    assert files(tmp_path) == []
+
+
+async def test_a_cancelled_put_leaves_no_file(blobs: FolderBlobs, tmp_path: Path) -> None:
+    put = asyncio.create_task(blobs.put(NAME, endless()))
+    await asyncio.sleep(0.1)
+    put.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await put
+    assert files(tmp_path) == []
