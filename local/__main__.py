@@ -72,6 +72,7 @@ def configure(chosen: argparse.Namespace) -> None:
         ("DICOM_CORS_ORIGINS", None, "loopback"),
     ):
         os.environ[setting] = option or os.environ.get(setting) or str(default)
+    os.environ["DICOM_LOCAL_DATA"] = str(chosen.data)
 
 
 async def try_storage() -> None:

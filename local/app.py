@@ -1,5 +1,6 @@
 """The Function App as an ASGI application: its own HTTP functions behind a Starlette router."""
 
+import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -17,7 +18,9 @@ from starlette.routing import Route
 from function_app import app as function_app
 from local.triggers import Triggers
 from shared.services.context import process
-from shared.settings import settings
+
+DATA_FOLDER = "DICOM_LOCAL_DATA"
+"""The environment variable by which the workers learn of the host's data folder."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -69,7 +72,7 @@ def create_app() -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await process.services()
-        triggers = Triggers(functions, Path(settings().index).with_name("triggers.lock"))
+        triggers = Triggers(functions, Path(os.environ[DATA_FOLDER]) / "triggers.lock")
         triggers.start()
         try:
             yield

@@ -23,7 +23,10 @@ async def delete(services: Services, scope: Scope) -> int:
     blobs = await services.index.delete(scope, time.time() + services.settings.purge_after_seconds)
     if not blobs:
         raise NotFound(missing(scope))
-    await bury(services, blobs)
+    try:
+        await bury(services, blobs)
+    except StorageError as error:
+        logger.error("What was deleted could not be noted beside the blobs: %s", describe(error))
     return len(blobs)
 
 

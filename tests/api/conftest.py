@@ -7,12 +7,30 @@ import httpx
 import pytest
 
 from tests.api.client import Api
+from tests.azure.azurite import Azurite
+from tests.azure.cosmos import CosmosAccount
 from tests.server import RunningServer, running
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running(tmp_path_factory.mktemp("api") / "data", workers=2) as started:
+def on_this_machine(request: pytest.FixtureRequest) -> dict[str, str]:
+    return {}
+
+
+def in_azure(request: pytest.FixtureRequest) -> dict[str, str]:
+    azurite: Azurite = request.getfixturevalue("azurite")
+    cosmos: CosmosAccount = request.getfixturevalue("cosmos_account")
+    return {
+        "DICOM_BLOBS": f"azure:{uuid4()}",
+        "DICOM_BLOBS_CONNECTION": azurite.connection,
+        "DICOM_INDEX": f"cosmos:{uuid4()}",
+        "DICOM_INDEX_CONNECTION": cosmos.connection_string,
+    }
+
+
+@pytest.fixture(scope="session", params=[on_this_machine, in_azure], ids=["folder+sqlite", "azurite+cosmos"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    settings = request.param(request)
+    with running(tmp_path_factory.mktemp("api") / "data", workers=2, settings=settings) as started:
         yield started
 
 
