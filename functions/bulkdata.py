@@ -17,6 +17,7 @@ from shared.dicomweb.multipart_writer import closing, new_boundary, part, part_h
 from shared.dicomweb.urls import bulkdata_url
 from shared.errors import BadRequest, NotAcceptable, NotFound
 from shared.services import retrieve
+from shared.services.aside import with_layout
 from shared.services.bulkdata import BulkValue, PixelData, bulk_value, bulk_values, compressed_pixel_data, pixel_data
 from shared.services.extents import read, read_part
 from shared.storage.index.model import StoredInstance
@@ -33,7 +34,7 @@ Wanted = Callable[[BulkValue], bool]
 async def retrieve_frames(call: Call) -> Response:
     """One or several frames, in the order asked for."""
     numbers = frame_numbers(call.request.path_params["frames"])
-    pixels = pixel_data(await retrieve.instance(call.services, call.scope))
+    pixels = pixel_data(await _instance(call))
     for number in numbers:
         pixels.extent(number)
     return await _frames_answer(call, pixels, numbers)
@@ -42,7 +43,7 @@ async def retrieve_frames(call: Call) -> Response:
 @dicomweb(blueprint, "retrieve_bulkdata", ["GET"], f"{INSTANCE}/bulkdata/{{*reference}}")
 async def retrieve_bulkdata(call: Call) -> Response:
     """The bulk data value that a BulkDataURI names; compressed pixel data as its frames."""
-    stored = await retrieve.instance(call.services, call.scope)
+    stored = await _instance(call)
     reference = call.request.path_params["reference"].strip("/").upper()
     pixels = compressed_pixel_data(stored, reference)
     if pixels is not None:
@@ -73,6 +74,10 @@ async def retrieve_all_bulkdata(call: Call) -> Response:
 async def retrieve_pixeldata(call: Call) -> Response:
     """The pixel data of everything the path names."""
     return await _all_answer(call, lambda value: value.reference in PIXEL_DATA)
+
+
+async def _instance(call: Call) -> StoredInstance:
+    return await with_layout(call.services, await retrieve.instance(call.services, call.scope))
 
 
 def frame_numbers(path: str) -> list[int]:
@@ -152,7 +157,8 @@ async def _all_answer(call: Call, wanted: Wanted) -> Response:
 
 async def _values(call: Call, wanted: Wanted) -> AsyncIterator[tuple[StoredInstance, BulkValue]]:
     found = False
-    async for stored in call.services.index.instances(call.scope):
+    async for indexed in call.services.index.instances(call.scope):
+        stored = await with_layout(call.services, indexed)
         for value in bulk_values(stored):
             if wanted(value):
                 found = True

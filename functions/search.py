@@ -1,6 +1,5 @@
 """GET of studies, series and instances by what they are (QIDO-RS, PS3.18 10.6)."""
 
-from collections.abc import AsyncIterator, Iterator
 
 import azure.functions as func
 from azurefunctions.extensions.http.fastapi import Response
@@ -51,9 +50,9 @@ async def _search(call: Call, level: Level) -> Response:
     if selected.media_type == DICOM_XML:
         boundary = new_boundary()
         headers["Content-Type"] = related_content_type(DICOM_XML, boundary)
-        return stream_answer(call.request, xml_parts(_each(found.objects), boundary), headers, compressible=True)
+        return stream_answer(call.request, xml_parts(found.objects, boundary), headers, compressible=True)
     headers["Content-Type"] = DICOM_JSON
-    return stream_answer(call.request, json_array(_each(found.objects)), headers, compressible=True)
+    return stream_answer(call.request, json_array(found.objects), headers, compressible=True)
 
 
 def _more(remaining: int) -> list[str]:
@@ -65,8 +64,3 @@ def _named(call: Call) -> list[Level]:
     """The levels whose UIDs stand in the path."""
     uids = {Level.STUDY: call.scope.study, Level.SERIES: call.scope.series}
     return [level for level, uid in uids.items() if uid is not None]
-
-
-async def _each(objects: Iterator[bytes]) -> AsyncIterator[bytes]:
-    for item in objects:
-        yield item

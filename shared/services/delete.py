@@ -4,6 +4,7 @@ import logging
 import time
 
 from shared.errors import NotFound, StorageError
+from shared.services.aside import remove
 from shared.services.context import Services
 from shared.services.tombstones import bury
 from shared.storage.index.model import Scope
@@ -36,7 +37,7 @@ async def purge(services: Services) -> int:
     while due := await services.index.due_purges(time.time(), PURGE_BATCH):
         for entry in due:
             try:
-                await services.blobs.delete(entry.blob)
+                await remove(services.blobs, entry.blob)
                 await services.index.forget_purge(entry.blob)
                 removed += 1
             except StorageError as error:

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 
 from shared.dicomweb.urls import instance_url
 from shared.errors import NotFound
+from shared.services.aside import fetch
 from shared.services.context import Services
 from shared.services.delete import missing
 from shared.services.offload import offload
-from shared.storage.index.model import Scope, StoredInstance
+from shared.storage.index.model import Scope
 
 REFERENCE = b'"BulkDataURI":"'
 """Stored metadata holds bulk data URIs relative to their instance. In JSON text an unescaped quote before
@@ -26,13 +27,14 @@ async def entity_tag(services: Services, scope: Scope) -> str:
 async def datasets(services: Services, scope: Scope, base_url: str) -> AsyncIterator[bytes]:
     """Each instance's data set as a DICOM JSON object, bulk data URIs absolute."""
     async for stored in services.index.instances(scope):
-        yield await offload(len(stored.metadata), json_object, stored, base_url)
+        key, held = stored.key, await fetch(services, stored.metadata)
+        url = instance_url(base_url, key.study, key.series, key.instance)
+        yield await offload(len(held), json_object, held, url)
 
 
-def json_object(stored: StoredInstance, base_url: str) -> bytes:
-    """One instance's data set as a DICOM JSON object, bulk data URIs absolute."""
-    key = stored.key
-    return absolute(zlib.decompress(stored.metadata), instance_url(base_url, key.study, key.series, key.instance))
+def json_object(held: bytes, url: str) -> bytes:
+    """The stored metadata of the instance at a URL as a DICOM JSON object, bulk data URIs absolute."""
+    return absolute(zlib.decompress(held), url)
 
 
 def absolute(metadata: bytes, url: str) -> bytes:

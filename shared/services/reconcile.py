@@ -2,9 +2,11 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.errors import BlobMissing, StorageError
+from shared.services.aside import remove
 from shared.services.context import Services
 from shared.services.replay import Unreadable, record
 from shared.services.tombstones import sweep
@@ -51,7 +53,7 @@ async def _reconcile_folder(services: Services, prefix: str, settled: float, out
     known = await _known(services, prefix)
     there = {name: created async for name, created in services.blobs.names(prefix)}
     lost = [name for name, live in known.items() if live and name not in there]
-    strays = [name for name, created in there.items() if name not in known and created < settled]
+    strays = [name for name, created in there.items() if created < settled and _is_stray(name, known)]
     if not lost and not strays:
         return
     known_now = await _known(services, prefix)
@@ -62,6 +64,11 @@ async def _reconcile_folder(services: Services, prefix: str, settled: float, out
     for name in strays:
         if name not in known_now:
             await _settle(services, name, outcome)
+
+
+def _is_stray(name: str, known: Mapping[str, bool]) -> bool:
+    """What was put aside goes with its instance's blob."""
+    return name not in known and InstanceBlob.parse(name) is not None
 
 
 async def _known(services: Services, prefix: str) -> dict[str, bool]:
@@ -91,7 +98,7 @@ async def _settle(services: Services, name: str, outcome: Reconciled) -> None:
         purge_due = time.time() + services.settings.purge_after_seconds
         (result,) = await services.index.commit([found], CommitMode.CREATE, purge_due)
         if result is CommitResult.EXISTS:
-            await services.blobs.delete(name)
+            await remove(services.blobs, name)
             outcome.removed += 1
         else:
             outcome.indexed += 1

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from shared.dicom.scanner import Scanner
 from shared.errors import InvalidInstance
+from shared.services.aside import put_aside
 from shared.services.context import Services
 from shared.services.records import Refused, admit
 from shared.storage.blobs.names import InstanceBlob
@@ -30,4 +31,4 @@ async def record(services: Services, blob: InstanceBlob) -> InstanceRecord | Unr
         return Unreadable(blob.name, error.detail)
     except Refused as refused:
         return Unreadable(blob.name, " ".join(refused.failure.comments))
-    return admission.record(blob.partition, blob.version, blob.name, part10)
+    return await put_aside(services.blobs, admission.record(blob.partition, blob.version, blob.name, part10))

@@ -1,8 +1,8 @@
 """Searching: the index finds, this shapes what each match answers (PS3.18 10.6.3.3, tables 10.6.3-3 to -5)."""
 
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -21,8 +21,10 @@ from shared.dicom.attributes import (
 from shared.dicom.model import DataSet, Level
 from shared.dicomweb.query import Query
 from shared.dicomweb.urls import resource_url
+from shared.services.aside import fetch
 from shared.services.context import Services
 from shared.services.metadata import REFERENCE, absolute
+from shared.services.offload import offload
 from shared.storage.index.model import Match, Scope, Search
 
 COMPUTED = {
@@ -64,7 +66,7 @@ KNOWN_WITHOUT_METADATA = frozenset(
 class Found:
     """One page of a search: each match's JSON object, made when it is asked for, and how many there are in all."""
 
-    objects: Iterator[bytes]
+    objects: AsyncIterator[bytes]
     count: int
     total: int
 
@@ -85,8 +87,17 @@ async def search(
             with_metadata=answer.needs_metadata,
         )
     )
-    objects = (orjson.dumps(dataset(match, answer, base_url)) for match in page.matches)
-    return Found(objects, len(page.matches), page.total)
+    return Found(_objects(services, page.matches, answer, base_url), len(page.matches), page.total)
+
+
+async def _objects(services: Services, matches: Sequence[Match], answer: Answer, base_url: str) -> AsyncIterator[bytes]:
+    for match in matches:
+        held = None if match.metadata is None else await fetch(services, match.metadata)
+        yield await offload(len(held or b""), _object, replace(match, metadata=held), answer, base_url)
+
+
+def _object(match: Match, answer: Answer, base_url: str) -> bytes:
+    return orjson.dumps(dataset(match, answer, base_url))
 
 
 def answer_for(level: Level, scope: Scope, query: Query, api_version: int) -> Answer:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeVar
 
 from shared.dicom.file_meta import EMPTY_PREAMBLE, RECOGNISED, lacks_preamble
@@ -18,6 +18,7 @@ from shared.dicomweb.codes import FailureReason
 from shared.dicomweb.store_answer import Failed, Outcome, Stored
 from shared.dicomweb.urls import instance_url
 from shared.errors import InvalidInstance, StorageError
+from shared.services.aside import put_aside, remove
 from shared.services.context import Services
 from shared.services.records import Admission, Refused, admit, refusal
 from shared.storage.blobs.names import InstanceBlob
@@ -128,13 +129,14 @@ class Store:
         scan = _Scan(self._request, version, blob)
         try:
             await self._services.blobs.put(blob, scan.through(chunks))
+            written = scan.written()
+            return replace(written, record=await put_aside(self._services.blobs, written.record))
         except Refused as refused:
             return refused.failure
         except StorageError as error:
             self.storage_failed = True
             logger.error("An instance could not be written to the blob store: %s", describe(error))
             return Failed(FailureReason.PROCESSING_FAILURE)
-        return scan.written()
 
     async def _commit_window(self) -> None:
         window, self._window = self._window, _Window()
@@ -171,7 +173,7 @@ class Store:
         for record, result in zip(records, results, strict=True):
             if result is CommitResult.EXISTS:
                 try:
-                    await self._services.blobs.delete(record.blob)
+                    await remove(self._services.blobs, record.blob)
                 except StorageError as error:
                     logger.error("The blob of a refused instance could not be removed: %s", describe(error))
 

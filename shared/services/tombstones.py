@@ -5,6 +5,7 @@ One blob for each delete request lists the names of the blobs that it took out o
 
 from collections.abc import AsyncIterator, Sequence
 
+from shared.services.aside import remove
 from shared.services.context import Services
 from shared.storage.versions import new_version
 
@@ -33,7 +34,7 @@ async def sweep(services: Services, before: float) -> int:
     old = [tombstone async for tombstone, created in services.blobs.names(f"{FOLDER}/") if created < before]
     for tombstone in old:
         for name in await _listed(services, tombstone):
-            await services.blobs.delete(name)
+            await remove(services.blobs, name)
         await services.blobs.delete(tombstone)
     return len(old)
 

@@ -45,7 +45,7 @@ async def everything(services: Services) -> dict[str, list[bytes]]:
         for level in Level:
             for query in ("includefield=all&limit=200", "PatientName=*a*&limit=200", "orderby=PatientID"):
                 found = await search(services, level, Scope(partition.name), parse_query(query, level), 2, URL)
-                answers[f"{partition.name} {level.name} {query}"] = list(found.objects)
+                answers[f"{partition.name} {level.name} {query}"] = [each async for each in found.objects]
         studies = await search(
             services, Level.STUDY, Scope(partition.name), parse_query("limit=200", Level.STUDY), 2, URL
         )

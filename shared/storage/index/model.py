@@ -34,8 +34,9 @@ class Attributes:
 class InstanceRecord:
     """One stored version of an instance, ready to be committed.
 
-    ``version`` is unique and grows with time. ``metadata`` is the zlib-compressed DICOM JSON object with
-    relative BulkDataURIs, ``frames`` and ``bulk`` the encoded byte ranges that frames and bulk data are read by.
+    ``version`` is unique and grows with time. ``metadata`` is the zlib-compressed DICOM JSON object with relative
+    BulkDataURIs, ``layout`` the encoded byte ranges that frames and bulk data are read by; either may be the name of a
+    blob instead (``shared.services.aside``). The index only keeps them.
     """
 
     key: InstanceKey
