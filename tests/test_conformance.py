@@ -85,7 +85,7 @@ def service_errors(root: type[errors.ServiceError] = errors.ServiceError) -> Ite
 
 def test_errors() -> None:
     documented = [(int(row["Status"]), row["Title"]) for row in table("Errors")]
-    assert sorted(documented) == sorted((error.status, error.title) for error in service_errors())
+    assert sorted(documented) == sorted({(error.status, error.title) for error in service_errors()})
 
 
 @pytest.mark.parametrize("heading", [*PARTITIONED, "Others"])

@@ -137,7 +137,7 @@ async def test_a_change_that_fails_takes_no_other_in_its_transaction_with_it(ind
     )
     assert isinstance(outcomes[5], OverflowError)
     assert outcomes[:5] + outcomes[6:11] == [[CREATED]] * 10
-    assert outcomes[11] == 1
+    assert outcomes[11] == [good[0].blob]
     assert [found.key.instance for found in await stored(index)] == [f"{number}" for number in range(1, 10)]
     assert await index.search(Search(Level.STUDY, Scope(DEFAULT_PARTITION, "2"))) == await index.search(
         Search(Level.STUDY, Scope("nowhere"))
