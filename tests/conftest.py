@@ -1,3 +1,3 @@
 """Fixtures that every test may ask for."""
 
-pytest_plugins = ["tests.azure.azurite", "tests.azure.cosmos"]
+pytest_plugins = ["tests.azure.azurite", "tests.azure.cosmos", "tests.contract.counts"]

@@ -15,6 +15,7 @@ from shared.settings import Settings
 from shared.storage.adapters import blob_store
 from shared.storage.blobs.port import BlobStore
 from tests.azure.azurite import Azurite
+from tests.azure.connections import connections_closed
 
 NAME = "Microsoft.Default/0a/123.dcm"
 MIB = 1024 * 1024
@@ -41,6 +42,7 @@ async def blobs(request: pytest.FixtureRequest) -> AsyncIterator[BlobStore]:
     await store.open()
     yield store
     await store.close()
+    await connections_closed()
 
 
 async def chunked(*chunks: bytes) -> AsyncIterator[bytes]:

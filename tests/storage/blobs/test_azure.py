@@ -16,6 +16,7 @@ from shared.storage.blobs import azure_container
 from shared.storage.blobs.azure import AzureBlobs
 from shared.storage.blobs.azure_container import AzureContainer
 from tests.azure.azurite import ACCOUNT, KEY, Azurite, connection_string
+from tests.azure.connections import connections_closed
 from tests.azure.proxy import Fault, Proxy, once, proxy
 from tests.contract.test_blobs import MIB, NAME, broken, chunked, names, whole
 from tests.server import free_port
@@ -33,6 +34,12 @@ async def opened(connection: str, name: str) -> AsyncIterator[AzureBlobs]:
         yield blobs
     finally:
         await blobs.close()
+
+
+@pytest.fixture(autouse=True)
+async def tidy() -> AsyncIterator[None]:
+    yield
+    await connections_closed()
 
 
 @pytest.fixture

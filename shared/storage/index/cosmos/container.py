@@ -91,16 +91,12 @@ class Container:
             found += page
         return found
 
-    async def first_page(self, query: Query, key: Key) -> list[Any]:
-        """The first results, as many as fit into 4 MB."""
-        async for page in self.pages(query, key):
-            return page
-        return []
-
-    async def pages(self, query: Query, key: Key | None, patience: Patience | None = None) -> AsyncIterator[list[Any]]:
-        """The same page by page: of up to 4 MB, and as many results as the query's limit."""
+    async def pages(
+        self, query: Query, key: Key | None, patience: Patience | None = None, most: int = MOST_ROWS_AT_ONCE
+    ) -> AsyncIterator[list[Any]]:
+        """The same page by page: of up to 4 MB and at most so many results."""
         options: dict[str, Any] = {} if key is None else {"partition_key": _whole(key)}
-        size = min(query.limit or MOST_ROWS_AT_ONCE, MOST_ROWS_AT_ONCE)
+        size = min(query.limit or most, most)
         found = self._proxy.query_items(query.text, parameters=query.parameters, max_item_count=size, **options)
         pages = found.by_page()
 

@@ -90,6 +90,11 @@ class _Parent:
         self._instances = 0
         self.document = document
 
+    @property
+    def is_new(self) -> bool:
+        """Whether the batch creates it."""
+        return self._before is None
+
     def hear(self, attributes: Attributes, told: str) -> None:
         """Take in what one more instance says."""
         if told != self.document["told"]:
@@ -160,18 +165,28 @@ class Plan:
         return CommitResult.REPLACED
 
     def operations(self) -> list[Operation]:
-        """The batch; empty if nothing is to be done. Raises Outdated."""
+        """The batch; empty if nothing is to be done. Raises Outdated.
+
+        What fails if something is there comes first, since a batch that fails costs what it did until then.
+        """
         purges: list[Operation] = [("upsert", (each,), {}) for each in self._purges.values()]
-        return [*(each.operation() for each in self._parents()), *self._instances.values(), *purges]
+        created, changed = self._parents()
+        instances = self._instances.values()
+        return [*(each.operation() for each in created), *instances, *(each.operation() for each in changed), *purges]
 
     def outcome(self, etags: Sequence[str]) -> Known:
         """What is known once the batch was carried out and gave these entity tags."""
-        documents = [each.after(etag) for each, etag in zip(self._parents(), etags, strict=False)]
-        study = documents[0] if documents else self._known.study
-        return Known(study, self._known.series | {each["series"]: each for each in documents[1:]})
+        created, changed = self._parents()
+        changed_etags = etags[len(created) + len(self._instances) :]
+        after = [each.after(etag) for each, etag in zip(created, etags, strict=False)]
+        after += [each.after(etag) for each, etag in zip(changed, changed_etags, strict=False)]
+        study = next((each for each in after if "series" not in each), self._known.study)
+        return Known(study, self._known.series | {each["series"]: each for each in after if "series" in each})
 
-    def _parents(self) -> list[_Parent]:
-        return [] if self._study is None else [self._study, *self._series.values()]
+    def _parents(self) -> tuple[list[_Parent], list[_Parent]]:
+        """Those that the batch creates, and those that it changes."""
+        parents = [] if self._study is None else [self._study, *self._series.values()]
+        return [each for each in parents if each.is_new], [each for each in parents if not each.is_new]
 
     def _purge(self, draft: Draft, blob: str) -> None:
         document = purge_document(key_of(draft.record.key), blob, draft.purge_due, draft.document["version"])

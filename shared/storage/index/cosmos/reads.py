@@ -31,22 +31,27 @@ async def instance(index: Container, key: InstanceKey) -> StoredInstance | None:
 
 async def instances(index: Container, scope: Scope) -> AsyncIterator[StoredInstance]:
     """A scope's instances, oldest first."""
-    after = version_text(0)
-    while page := await _instances_after(index, scope, after):
+    async for page in _pages_of_partition(index, scope) if scope.study is None else _pages_of_study(index, scope):
         for document in page:
             yield stored_instance(document)
-        after = page[-1]["version"]
 
 
-async def _instances_after(index: Container, scope: Scope, after: str) -> list[Document]:
+def _pages_of_study(index: Container, scope: Scope) -> AsyncIterator[list[Document]]:
     query = instances_of(scope, _STORED)
-    query.where.append(f"c.version > {query.bind(after)}")
-    query.order, query.limit = by_version(scope, "ASC"), PAGE_INSTANCES
-    if scope.study is None:
+    query.order = by_version(scope, "ASC")
+    return index.pages(query, key_of(scope), most=PAGE_INSTANCES)
+
+
+async def _pages_of_partition(index: Container, scope: Scope) -> AsyncIterator[list[Document]]:
+    """Each physical partition gives its own oldest: of these together only the oldest are sure to have no gaps."""
+    page = [{"version": version_text(0)}]
+    while page:
+        query = instances_of(scope, _STORED)
+        query.where.append(f"c.version > {query.bind(page[-1]['version'])}")
+        query.order, query.limit = by_version(scope, "ASC"), PAGE_INSTANCES
         found = await index.query(query, key_of(scope))
-        return sorted(found, key=lambda each: str(each["version"]))[:PAGE_INSTANCES]
-    # of one study the first page of the answer will do: up to 4 MB that lie in one place
-    return await index.first_page(query, key_of(scope))
+        page = sorted(found, key=lambda each: str(each["version"]))[:PAGE_INSTANCES]
+        yield page
 
 
 async def state(index: Container, scope: Scope) -> ScopeState:

@@ -8,11 +8,12 @@ So no query has an offset: the rows are put in order and cut here.
 """
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 
 from shared.dicom.model import Level
-from shared.storage.index.cosmos.container import Container
-from shared.storage.index.cosmos.documents import key_of
+from shared.storage.index.cosmos.container import Container, Document
+from shared.storage.index.cosmos.documents import key_of, place
 from shared.storage.index.cosmos.levels import condition_level, finds_few, matching, order_level, too_broad
 from shared.storage.index.cosmos.matches import named_parents, to_matches, whole_columns
 from shared.storage.index.cosmos.order import Row, columns, put_in_order, row, same_value, server_order
@@ -41,7 +42,7 @@ async def find(index: Container, search: Search) -> Page:
         return Page(matches, len(found))
     if len(page) < search.limit and (page or not search.offset):
         return Page(matches, search.offset + len(page))
-    return Page(matches, await _total(index, search, parents))
+    return Page(matches, await _total(index, search, parents, above))
 
 
 class _Rows:
@@ -110,13 +111,16 @@ def _not_too_many(rows: list[Row]) -> list[Row]:
     return rows
 
 
-async def _total(index: Container, search: Search, parents: Parents | None) -> int:
+async def _total(index: Container, search: Search, parents: Parents | None, above: Mapping[str, Document]) -> int:
     """Counters of the level above tell, where nothing is asked of the matches' own level."""
     level, scope = search.level, search.scope
     everything = not any(condition_level(each, search) is level for each in search.conditions)
     if everything and parents is not None and parents.fill(scope):
         return parents.children(level)
     counted = f"number_of_{'series' if level is Level.SERIES else 'instances'}"
+    named = None if scope.study is None else above.get(place(scope.study, scope.series))
+    if everything and parents is None and named is not None and scope.instance is None:
+        return int(named[counted])
     from_studies = everything and level > Level.STUDY and scope.study is None and parents is None
 
     async def of_group(within: Narrow) -> int:
