@@ -1,6 +1,5 @@
 """GET of studies, series and instances by what they are (QIDO-RS, PS3.18 10.6)."""
 
-
 import azure.functions as func
 from azurefunctions.extensions.http.fastapi import Response
 
