@@ -1,17 +1,53 @@
-"""Services over real storage in a temporary folder."""
+"""Services over each pair of storages."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from shared.services.context import Services, close_services, open_services
 from shared.settings import Settings
+from tests.azure.azurite import Azurite
+from tests.azure.cosmos import CosmosAccount
+
+
+def on_this_machine(request: pytest.FixtureRequest) -> dict[str, str]:
+    folder: Path = request.getfixturevalue("tmp_path")
+    return {"blobs": str(folder / "blobs"), "index": str(folder / f"{uuid4()}.sqlite")}
+
+
+def in_azure(request: pytest.FixtureRequest) -> dict[str, str]:
+    azurite: Azurite = request.getfixturevalue("azurite")
+    cosmos: CosmosAccount = request.getfixturevalue("cosmos_account")
+    return {
+        "blobs": f"azure:{uuid4()}",
+        "blobs_connection": azurite.connection,
+        "index": f"cosmos:{uuid4()}",
+        "index_connection": cosmos.connection_string,
+    }
+
+
+Pair = Callable[[pytest.FixtureRequest], dict[str, str]]
+
+
+@pytest.fixture(params=[on_this_machine, in_azure], ids=["folder+sqlite", "azurite+cosmos"])
+def pair(request: pytest.FixtureRequest) -> Pair:
+    chosen: Pair = request.param
+    return chosen
 
 
 @pytest.fixture
-async def services(tmp_path: Path) -> AsyncIterator[Services]:
-    settings = Settings(blobs=str(tmp_path / "blobs"), index=str(tmp_path / "index.sqlite"), reconcile_after_seconds=0)
-    opened = await open_services(settings)
+async def services(pair: Pair, request: pytest.FixtureRequest) -> AsyncIterator[Services]:
+    opened = await open_services(Settings(reconcile_after_seconds=0, **pair(request)))  # type: ignore[arg-type]
+    yield opened
+    await close_services(opened)
+
+
+@pytest.fixture
+async def anew(services: Services, pair: Pair, request: pytest.FixtureRequest) -> AsyncIterator[Services]:
+    """Services over the same blobs and an index that is still empty."""
+    index = {"index": pair(request)["index"]}
+    opened = await open_services(services.settings.model_copy(update=index))
     yield opened
     await close_services(opened)

@@ -1,11 +1,9 @@
 """The index made anew from the blobs answers as the lost one did."""
 
-from pathlib import Path
-
 import pytest
 
 from shared.errors import Conflict
-from shared.services.context import Services, close_services, open_services
+from shared.services.context import Services
 from shared.services.delete import delete, purge
 from shared.services.rebuild import Rebuilt, rebuild
 from shared.storage.index.model import Scope
@@ -15,11 +13,8 @@ from tests.instances import Identity, dataset, new_identity, new_uid, part10
 from tests.services.storing import PARTITION, everything, scope, store
 
 
-async def rebuilt(services: Services, tmp_path: Path) -> tuple[Services, Rebuilt]:
-    """Services over the same blobs and a new index."""
-    settings = services.settings.model_copy(update={"index": str(tmp_path / "anew.sqlite")})
-    opened = await open_services(settings)
-    return opened, await rebuild(opened, lambda done, total: None)
+async def rebuilt(anew: Services) -> Rebuilt:
+    return await rebuild(anew, lambda done, total: None)
 
 
 def named(identity: Identity, name: str) -> bytes:
@@ -46,44 +41,35 @@ async def history(services: Services) -> None:
     await store(services, [odd])
 
 
-async def test_every_answer_is_as_before(services: Services, tmp_path: Path) -> None:
+async def test_every_answer_is_as_before(services: Services, anew: Services) -> None:
     await history(services)
     before = await everything(services)
-    anew, outcome = await rebuilt(services, tmp_path)
-    try:
-        assert await everything(anew) == before
-        instances = [found for answer, found in before.items() if "INSTANCE includefield" in answer]
-        assert outcome.indexed == sum(map(len, instances)) > 5
-        assert outcome.unreadable == []
-    finally:
-        await close_services(anew)
+    outcome = await rebuilt(anew)
+    assert await everything(anew) == before
+    instances = [found for answer, found in before.items() if "INSTANCE includefield" in answer]
+    assert outcome.indexed == sum(map(len, instances)) > 5
+    assert outcome.unreadable == []
 
 
-async def test_the_samples_of_pydicom_answer_as_before(services: Services, tmp_path: Path) -> None:
+async def test_the_samples_of_pydicom_answer_as_before(services: Services, anew: Services) -> None:
     files = [path.read_bytes() for path in PATHS]
     for number, file in enumerate(files):
         await store(services, [file], partition=f"p{number % 3}", api_version=1 + number % 2)
     before = await everything(services)
     assert sum(map(len, before.values())) > 200
-    anew, _ = await rebuilt(services, tmp_path)
-    try:
-        assert await everything(anew) == before
-    finally:
-        await close_services(anew)
+    await rebuilt(anew)
+    assert await everything(anew) == before
 
 
-async def test_what_was_deleted_stays_deleted_while_its_blobs_are_there(services: Services, tmp_path: Path) -> None:
+async def test_what_was_deleted_stays_deleted_while_its_blobs_are_there(services: Services, anew: Services) -> None:
     identity = new_identity()
     await store(services, [named(identity, "Gone^A")])
     await delete(services, scope(identity))
-    anew, outcome = await rebuilt(services, tmp_path)
-    try:
-        assert (outcome.indexed, outcome.superseded) == (0, 1)
-        assert [found async for found in anew.index.instances(scope(identity))] == []
-        (purged,) = await anew.index.due_purges(2**40, 10)
-        assert [name async for name, _ in anew.blobs.names(PARTITION)] == [purged.blob]
-    finally:
-        await close_services(anew)
+    outcome = await rebuilt(anew)
+    assert (outcome.indexed, outcome.superseded) == (0, 1)
+    assert [found async for found in anew.index.instances(scope(identity))] == []
+    (purged,) = await anew.index.due_purges(2**40, 10)
+    assert [name async for name, _ in anew.blobs.names(PARTITION)] == [purged.blob]
 
 
 async def test_an_index_that_holds_something_is_not_touched(services: Services) -> None:
@@ -94,13 +80,10 @@ async def test_an_index_that_holds_something_is_not_touched(services: Services) 
     assert await everything(services) == before
 
 
-async def test_purged_blobs_leave_a_history_that_still_replays(services: Services, tmp_path: Path) -> None:
+async def test_purged_blobs_leave_a_history_that_still_replays(services: Services, anew: Services) -> None:
     eager = Services(services.settings.model_copy(update={"purge_after_seconds": 0}), services.blobs, services.index)
     await history(eager)
     await purge(eager)
     before = await everything(services)
-    anew, _ = await rebuilt(services, tmp_path)
-    try:
-        assert await everything(anew) == before
-    finally:
-        await close_services(anew)
+    await rebuilt(anew)
+    assert await everything(anew) == before
