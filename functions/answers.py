@@ -1,17 +1,21 @@
 """Building answers: JSON compressed where asked for, problems, bodiless answers to HEAD."""
 
 import gzip
+import logging
 import zlib
-from collections.abc import AsyncIterator, Mapping
-from typing import TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import cast
 
 from azurefunctions.extensions.http.fastapi import Request, Response, StreamingResponse
 
+from shared.dicomweb.accept import quality
 from shared.dicomweb.conditional import not_modified
 from shared.dicomweb.problem import problem
 from shared.services.offload import offload
+from shared.telemetry import describe
 
-T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 DICOM_JSON = "application/dicom+json"
 JSON = "application/json"
@@ -24,11 +28,11 @@ GZIP_LEVEL = 1
 
 def accepts_gzip(req: Request) -> bool:
     """Whether the client takes gzip-coded content (RFC 9110 12.5.3)."""
+    weights = {}
     for coding in req.headers.get("accept-encoding", "").lower().split(","):
-        name, _, weight = coding.partition(";")
-        if name.strip() in ("gzip", "x-gzip", "*"):
-            return weight.strip().replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
+        name, _, parameter = coding.partition(";")
+        weights[name.strip()] = quality(parameter.partition("=")[2].strip())
+    return next((weights[name] > 0 for name in ("gzip", "x-gzip", "*") if name in weights), False)
 
 
 def json_answer(
@@ -64,13 +68,12 @@ def stream_answer(
     return StreamingResponse(chunks, 200, answer_headers)
 
 
-async def begun(items: AsyncIterator[T]) -> AsyncIterator[T]:
-    """The same items, the first read already: what goes wrong at the start is raised here, before the answer begins."""
-    try:
-        first = [await anext(items)]
-    except StopAsyncIteration:
-        first = []
-    return _resumed(first, items)
+async def start_body(response: Response) -> None:
+    """Read the first of a streamed body: what goes wrong there is raised while the answer can still say so."""
+    if isinstance(response, StreamingResponse):
+        started = _started(cast("AsyncGenerator[bytes, None]", response.body_iterator))
+        await anext(started)
+        response.body_iterator = started
 
 
 async def json_array(objects: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -98,11 +101,22 @@ async def bodiless(response: Response) -> Response:
     return bare
 
 
-async def _resumed(first: list[T], rest: AsyncIterator[T]) -> AsyncIterator[T]:
-    for item in first:
-        yield item
-    async for item in rest:
-        yield item
+async def _started(body: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """An empty chunk as soon as the first one has been read, then the body.
+
+    What goes wrong after that breaks the answer off. Its cause is logged without the message, which the host would
+    log too if it came through.
+    """
+    async with aclosing(body):
+        first = await anext(body, b"")
+        yield b""
+        try:
+            yield first
+            async for chunk in body:
+                yield chunk
+        except Exception as error:
+            logger.error("An answer broke off: %s", describe(error))
+            raise RuntimeError("The answer broke off.") from None
 
 
 async def _gzipped(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

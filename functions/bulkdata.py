@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import azure.functions as func
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions.answers import VARY, begun, stream_answer, unchanged_answer
+from functions.answers import VARY, stream_answer, unchanged_answer
 from functions.content import Representation, content_answer
 from functions.registration import Call, dicomweb
 from functions.retrieve import INSTANCE, SERIES, STUDY
 from shared.dicomweb.accept import Resource, Selected, content_type, negotiate
 from shared.dicomweb.conditional import entity_tag
 from shared.dicomweb.media_types import OCTET_STREAM
-from shared.dicomweb.multipart_writer import PART_END, closing, new_boundary, part_head, related_content_type
+from shared.dicomweb.multipart_writer import closing, new_boundary, part, part_head, related_content_type
 from shared.dicomweb.urls import bulkdata_url
 from shared.errors import BadRequest, NotAcceptable, NotFound
 from shared.services import retrieve
@@ -136,13 +136,13 @@ async def _frame_parts(
 ) -> AsyncIterator[bytes]:
     head = part_head(boundary, {"Content-Type": label})
     for number in numbers:
-        yield head
-        if pixels.packed:
-            yield await pixels.unpacked(call.services, number)
-        else:
-            async for chunk in pixels.read(call.services, number, 0, pixels.extent(number).length):
-                yield chunk
-        yield PART_END
+        content = (
+            _once(await pixels.unpacked(call.services, number))
+            if pixels.packed
+            else pixels.read(call.services, number, 0, pixels.extent(number).length)
+        )
+        async for chunk in part(head, content):
+            yield chunk
     yield closing(boundary)
 
 
@@ -150,10 +150,9 @@ async def _all_answer(call: Call, wanted: Wanted) -> Response:
     selected = negotiate(Resource.BULKDATA, call.accept)
     if not selected.multipart:
         raise NotAcceptable(f'Several values are given as multipart/related; type="{OCTET_STREAM}" only.')
-    values = await begun(_values(call, wanted))
     boundary = new_boundary()
     headers = {"Content-Type": related_content_type(OCTET_STREAM, boundary)}
-    return stream_answer(call.request, _value_parts(call, values, boundary), headers)
+    return stream_answer(call.request, _value_parts(call, _values(call, wanted), boundary), headers)
 
 
 async def _values(call: Call, wanted: Wanted) -> AsyncIterator[tuple[StoredInstance, BulkValue]]:
@@ -179,10 +178,9 @@ async def _value_parts(
         extents = [value.extent] if pixels is None else [pixels.extent(n) for n in range(1, pixels.count + 1)]
         label = OCTET_STREAM if pixels is None else pixels.content_type
         for extent in extents:
-            yield part_head(boundary, {"Content-Type": label, "Content-Location": location})
-            async for chunk in read(call.services, stored, extent):
+            head = part_head(boundary, {"Content-Type": label, "Content-Location": location})
+            async for chunk in part(head, read(call.services, stored, extent)):
                 yield chunk
-            yield PART_END
     yield closing(boundary)
 
 

@@ -8,7 +8,7 @@ from azurefunctions.extensions.http.fastapi import Request, Response, StreamingR
 from functions.answers import unchanged_answer
 from shared.dicom.model import ByteRange
 from shared.dicomweb.conditional import entity_tag, range_applies
-from shared.dicomweb.multipart_writer import PART_END, closing, new_boundary, part_head, related_content_type
+from shared.dicomweb.multipart_writer import PART_END, closing, new_boundary, part, part_head, related_content_type
 from shared.dicomweb.ranges import byteranges_content_type, byteranges_part_head, content_range, parse_range
 
 
@@ -59,13 +59,13 @@ def _wrapped(
     boundary = new_boundary()
     part_headers = {"Content-Type": representation.content_type}
     headers = common | {"Content-Type": related_content_type(part_type, boundary)}
-    part = ByteRange(0, representation.length)
+    extent = ByteRange(0, representation.length)
     if ranges is not None and len(ranges) == 1:
-        part = ranges[0]
-        part_headers["Content-Range"] = headers["Content-Range"] = content_range(part, representation.length)
-    head, tail = part_head(boundary, part_headers), PART_END + closing(boundary)
-    headers["Content-Length"] = str(len(head) + part.length + len(tail))
-    body = _between(head, _read(representation, part), tail)
+        extent = ranges[0]
+        part_headers["Content-Range"] = headers["Content-Range"] = content_range(extent, representation.length)
+    head = part_head(boundary, part_headers)
+    headers["Content-Length"] = str(len(head) + extent.length + len(PART_END) + len(closing(boundary)))
+    body = _only_part(head, _read(representation, extent), boundary)
     return StreamingResponse(body, 206 if "Content-Range" in headers else 200, headers)
 
 
@@ -80,23 +80,21 @@ def _stream(
     return StreamingResponse(body, status, headers | size | {"Content-Type": representation.content_type})
 
 
-def _read(representation: Representation, part: ByteRange) -> AsyncIterator[bytes]:
-    return representation.read(part.offset, part.length)
+def _read(representation: Representation, extent: ByteRange) -> AsyncIterator[bytes]:
+    return representation.read(extent.offset, extent.length)
 
 
-async def _between(head: bytes, content: AsyncIterator[bytes], tail: bytes) -> AsyncIterator[bytes]:
-    yield head
-    async for chunk in content:
+async def _only_part(head: bytes, content: AsyncIterator[bytes], boundary: str) -> AsyncIterator[bytes]:
+    async for chunk in part(head, content):
         yield chunk
-    yield tail
+    yield closing(boundary)
 
 
 async def _byteranges(
     representation: Representation, ranges: tuple[ByteRange, ...], boundary: str
 ) -> AsyncIterator[bytes]:
-    for part in ranges:
-        yield byteranges_part_head(boundary, representation.content_type, part, representation.length)
-        async for chunk in _read(representation, part):
+    for extent in ranges:
+        head = byteranges_part_head(boundary, representation.content_type, extent, representation.length)
+        async for chunk in part(head, _read(representation, extent)):
             yield chunk
-        yield PART_END
     yield closing(boundary)

@@ -12,16 +12,16 @@ import azure.functions as func
 from azurefunctions.extensions.http.fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
-from functions.answers import bodiless, problem_answer
+from functions.answers import bodiless, problem_answer, start_body
 from functions.headers import add_headers
 from shared.dicom.identifiers import is_partition_name, is_uid, trim_uid
 from shared.dicomweb.query import check_query
 from shared.dicomweb.urls import base_url
 from shared.errors import BadRequest, InvalidIdentifier, NotFound, ServiceError
 from shared.services.context import Services, process
-from shared.services.partitions import DEFAULT_PARTITION, require_partition
+from shared.services.partitions import require_partition
 from shared.settings import settings
-from shared.storage.index.model import Scope
+from shared.storage.index.model import DEFAULT_PARTITION, Scope
 from shared.telemetry import describe
 
 logger = logging.getLogger(__name__)
@@ -117,6 +117,7 @@ async def _answer(req: Request, handler: Door) -> Response:
     try:
         check_query(req.url.query)
         response = await handler(req)
+        await start_body(response)
     except ServiceError as error:
         if error.status >= 500:
             logger.error("%s %s failed: %s", req.method, req.url.path, describe(error))
@@ -133,17 +134,16 @@ async def _answer(req: Request, handler: Door) -> Response:
 async def _call(req: Request, *, must_exist: bool) -> Call:
     path = req.path_params
     version = api_version(req)
-    services = await process.services()
     partition = path.get("partition")
-    if partition is not None:
-        if not is_partition_name(partition):
-            raise InvalidIdentifier("A partition name is 1 to 64 letters, digits, dots, hyphens or underscores.")
-        if must_exist:
-            await require_partition(services, partition)
+    if partition is not None and not is_partition_name(partition):
+        raise InvalidIdentifier("A partition name is 1 to 64 letters, digits, dots, hyphens or underscores.")
     scope = Scope(
         partition or DEFAULT_PARTITION,
         *(_uid(path.get(level), level) for level in ("study", "series", "instance")),
     )
+    services = await process.services()
+    if partition is not None and must_exist:
+        await require_partition(services, partition)
     return Call(req, services, version, scope, api_url(req, path["version"].lower(), partition))
 
 

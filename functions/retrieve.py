@@ -101,9 +101,8 @@ async def _instance_parts(
 async def xml_parts(datasets: AsyncIterator[bytes], boundary: str) -> AsyncIterator[bytes]:
     """A multipart body with each DICOM JSON object as a Native DICOM Model document (PS3.19 A.1)."""
     async for dataset in datasets:
-        yield part_head(boundary, {"Content-Type": DICOM_XML})
-        yield await offload(len(dataset), _xml, dataset)
-        yield PART_END
+        document = await offload(len(dataset), _xml, dataset)
+        yield part_head(boundary, {"Content-Type": DICOM_XML}) + document + PART_END
     yield closing(boundary)
 
 

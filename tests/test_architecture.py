@@ -23,9 +23,6 @@ MAY_IMPORT = {
 }
 """For each package of ours, the packages of ours that it may import."""
 
-LAYERING_EXCEPTIONS = {("shared.dicomweb.query", "shared.storage.index.model")}
-"""A parsed query is the search that the index port takes."""
-
 
 def module_name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts)
@@ -54,9 +51,7 @@ def test_imports_point_one_way(path: Path) -> None:
     if module in ("functions.__init__", "shared.__init__", "local.__init__"):
         return
     ours = {name for name in imports(path) if within(name, {"shared", "functions", "local", "function_app"})}
-    wrong = {
-        name for name in ours if not within(name, rule_for(module)) and (module, name) not in LAYERING_EXCEPTIONS
-    }
+    wrong = {name for name in ours if not within(name, rule_for(module))}
     assert not wrong
 
 

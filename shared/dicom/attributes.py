@@ -128,28 +128,29 @@ LEVEL_TAGS: dict[Level, frozenset[str]] = {
 """What the index keeps of each level and ``includefield=all`` returns. SpecificCharacterSet is not among them: answers
 are UTF-8 whatever the file was. TimezoneOffsetFromUTC is at every level, as it qualifies the dates and times there."""
 
-_DEFAULT_TAGS: dict[tuple[Level, int], frozenset[str]] = {
-    (Level.STUDY, 1): _tags(
-        """SpecificCharacterSet StudyDate StudyTime AccessionNumber InstanceAvailability ReferringPhysicianName
-        TimezoneOffsetFromUTC PatientName PatientID PatientBirthDate PatientSex StudyInstanceUID StudyID"""
+_REQUIRED_TAGS: dict[Level, frozenset[str]] = {
+    Level.STUDY: _tags(
+        """StudyDate StudyTime AccessionNumber InstanceAvailability ReferringPhysicianName TimezoneOffsetFromUTC
+        PatientName PatientID PatientBirthDate PatientSex StudyInstanceUID StudyID"""
     ),
-    (Level.STUDY, 2): _tags(
-        """StudyDate AccessionNumber ReferringPhysicianName StudyDescription PatientName PatientID PatientBirthDate
-        StudyInstanceUID"""
-    ),
-    (Level.SERIES, 1): _tags(
-        """SpecificCharacterSet Modality TimezoneOffsetFromUTC SeriesDescription SeriesInstanceUID
+    Level.SERIES: _tags(
+        """Modality TimezoneOffsetFromUTC SeriesDescription SeriesInstanceUID SeriesNumber
         PerformedProcedureStepStartDate PerformedProcedureStepStartTime RequestAttributesSequence"""
     ),
-    (Level.SERIES, 2): _tags("Modality ManufacturerModelName SeriesInstanceUID PerformedProcedureStepStartDate"),
-    (Level.INSTANCE, 1): _tags(
-        """SpecificCharacterSet SOPClassUID SOPInstanceUID InstanceAvailability TimezoneOffsetFromUTC InstanceNumber
-        NumberOfFrames Rows Columns BitsAllocated"""
+    Level.INSTANCE: _tags(
+        """SOPClassUID SOPInstanceUID InstanceAvailability TimezoneOffsetFromUTC InstanceNumber NumberOfFrames Rows
+        Columns BitsAllocated"""
     ),
-    (Level.INSTANCE, 2): _tags("SOPInstanceUID"),
 }
+"""What PS3.18 tables 10.6.3-3 to 10.6.3-5 ask of every answer, but for what is computed."""
+
+_FURTHER_TAGS: dict[tuple[Level, int], frozenset[str]] = {
+    (Level.STUDY, 2): _tags("StudyDescription"),
+    (Level.SERIES, 2): _tags("ManufacturerModelName"),
+}
+"""What version 2 of the API has always returned beyond that."""
 
 
 def default_tags(level: Level, api_version: int) -> frozenset[str]:
     """The tags of one level that a search answer holds unasked, in version 1 or 2 of the API."""
-    return _DEFAULT_TAGS[level, api_version]
+    return _REQUIRED_TAGS[level] | _FURTHER_TAGS.get((level, api_version), frozenset())

@@ -29,6 +29,7 @@ _ITEM: Final = 0xE000
 _ITEM_END: Final = 0xE00D
 _SEQUENCE_END: Final = 0xE0DD
 
+_SEPARATOR: Final = b"\\"
 _LONGEST_SHORT_FORM: Final = 0xFFFF
 _PADDING_RUN: Final = 4096
 
@@ -84,6 +85,7 @@ class DataSetReader:
         encoding = self._encoding
         unpack, tags, explicit = encoding.header, encoding.tags, encoding.explicit
         elements, decode, last = self.elements, self._decoders.short.get, self._last
+        start = position
         while position <= stop:
             if explicit:
                 key, vr, length = unpack(buffer, position)
@@ -96,6 +98,7 @@ class DataSetReader:
             end = value + length
             if decoder is None or name is None or length > _LONGEST_SHORT_FORM or end > size:
                 self._pause(last)
+                self._walk.count_values(buffer.count(_SEPARATOR, start, position))
                 return self._read_special(buffer, position)
             elements[name] = decoder(buffer[value:end])
             if name <= last:
@@ -103,6 +106,7 @@ class DataSetReader:
             last = name
             position = end
         self._pause(last)
+        self._walk.count_values(buffer.count(_SEPARATOR, start, position))
         if self._walk.base + position < self._end:
             return self._walk.wait(position, 8)
         self.close()
@@ -286,6 +290,7 @@ class DataSetReader:
             self._walk.offset_tables[tag] = raw
             if len(raw) > self._walk.limits.inline:
                 return self._refer(tag, vr, value, len(raw))
+        self._walk.count_values(raw.count(_SEPARATOR))
         element = (self._decoders.short.get(vr) or self._decoders.long[vr])(raw)
         if tag == SPECIFIC_CHARACTER_SET:
             self._charset = charset_of(str(element.get("Value", [""])[0] or ""))

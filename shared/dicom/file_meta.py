@@ -12,17 +12,20 @@ from shared.dicom.transfer_syntax import (
     encoding_found,
     shows_vr,
 )
+from shared.dicom.values import LONG_FORM
 from shared.dicom.walk import Walk
 from shared.errors import NotPart10
 
 _PREAMBLE: Final = 128
 _PREFIX: Final = b"DICM"
+EMPTY_PREAMBLE: Final = bytes(_PREAMBLE) + _PREFIX
+"""What a Part 10 file begins with if it has no use for a preamble."""
+RECOGNISED: Final = 6
+"""Bytes of a file by which ``lacks_preamble`` decides."""
 _GROUP: Final = b"\x02\x00"
 _HEADER: Final = 8
 _TRANSFER_SYNTAX_UID: Final = "00020010"
 _LONG_HEADER: Final = 12
-_LONG_VRS: Final = (b"OB", b"UN", b"UT", b"OW")
-"""Those of the VRs with 32 bits of length (PS3.5 7.1.2) that file meta elements may have."""
 
 
 def not_part10(length: int) -> NotPart10:
@@ -33,18 +36,26 @@ def not_part10(length: int) -> NotPart10:
 
 
 def data_set_offset(start: bytes) -> int | None:
-    """Where in a scanned file the data set begins; None if ``start``, its first bytes, does not reach there.
-
-    The file meta is Explicit VR Little Endian (PS3.10 7.1).
-    """
+    """Where in a scanned file the data set begins; None if ``start``, its first bytes, does not reach there."""
     position = _PREAMBLE + len(_PREFIX)
     while len(start) >= position + _LONG_HEADER:
         if start[position : position + 2] != _GROUP:
             return position
-        long = start[position + 4 : position + 6] in _LONG_VRS
-        size, at = (4, position + 8) if long else (2, position + 6)
+        size, at = _length_field(start, position)
         position = at + size + int.from_bytes(start[at : at + size], "little")
     return None
+
+
+def _length_field(buffer: bytes, position: int) -> tuple[int, int]:
+    """How many bytes say how long the element's value is, and where they are (PS3.5 7.1.2 and 7.1.3)."""
+    if not shows_vr(buffer, position):
+        return 4, position + 4
+    return (4, position + 8) if buffer[position + 4 : position + 6] in LONG_FORM else (2, position + 6)
+
+
+def lacks_preamble(start: bytes) -> bool:
+    """Whether a file, by its first six bytes, begins with its file meta information, as some writers leave it."""
+    return start[:2] == _GROUP and start[3:4] == b"\0" and shows_vr(start)
 
 
 class PreambleReader:

@@ -16,6 +16,7 @@ class ScanLimits:
     ``header``: bytes of file meta and data set without the values left in the file.
     ``elements``: elements, items and fragments at all levels: about 500 bytes of memory each. Room for an
     enhanced multi-frame object of 20,000 frames with 40 elements each.
+    ``values``: values of text elements at all levels beyond one each, such as the numbers of contours.
     ``depth``: sequences within sequences.
     ``inflated``: bytes of a deflated data set once inflated.
     """
@@ -25,6 +26,7 @@ class ScanLimits:
     text: int = 16 * MIB
     header: int = 64 * MIB
     elements: int = 1_000_000
+    values: int = 10_000_000
     depth: int = 50
     inflated: int = 1024 * MIB
 

@@ -113,7 +113,8 @@ def _name(value: Any) -> str | None:
     if isinstance(value, dict):
         groups = [str(value.get(group) or "") for group in _NAME_GROUPS]
     else:
-        groups = _plain(value).split("=")
+        # composed first, for a decomposed "≠" holds a "="
+        groups = unicodedata.normalize("NFC", _plain(value)).split("=")
     return "=".join(map(_name_group, groups)).rstrip("=") or None
 
 

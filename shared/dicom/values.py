@@ -29,7 +29,8 @@ ARRAYS: Final = frozenset((b"AT", b"FD", b"FL", *map(str.encode, _NUMBERS)))
 """VRs whose values are binary numbers or tags."""
 
 _PADDING: Final = " \0"
-_LEADING_SPACES_PAD: Final = frozenset(("AE", "CS", "LO", "SH"))
+_LEADING_SPACES_PAD: Final = frozenset(("AE", "CS", "LO", "SH", "UI"))
+"""VRs that may be padded in front (PS3.5 6.2), and UI, where a space can't mean anything."""
 _NAME_GROUPS: Final = ("Alphabetic", "Ideographic", "Phonetic")
 
 _MOST_DIGITS: Final = 18

@@ -30,6 +30,7 @@ class Walk:
     __slots__ = (
         "_elements",
         "_left",
+        "_values",
         "base",
         "bulk",
         "container",
@@ -52,6 +53,7 @@ class Walk:
         self.encapsulation: Encapsulation | None = None
         self._elements = 0
         self._left = 0
+        self._values = 0
 
     def read(self, buffer: bytes) -> int:
         """Read as far as the buffer goes. Gives the bytes used up, more than it has when a value is skipped.
@@ -83,3 +85,9 @@ class Walk:
         self._elements += elements
         if self._elements > self.limits.elements:
             raise HostileInstance(f"The data set has more than {self.limits.elements} elements and items.")
+
+    def count_values(self, values: int) -> None:
+        """Note more values than one for each element, by their separators."""
+        self._values += values
+        if self._values > self.limits.values:
+            raise HostileInstance(f"The data set has more than {self.limits.values} values.")

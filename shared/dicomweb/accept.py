@@ -194,11 +194,12 @@ def _ranges(accept: str) -> Iterator[_Range]:
                 continue
         syntax = params.get("transfer-syntax")
         yield _Range(
-            media_type, multipart, None if syntax in ("*", "") else syntax, syntax == "*", _quality(params.get("q"))
+            media_type, multipart, None if syntax in ("*", "") else syntax, syntax == "*", quality(params.get("q"))
         )
 
 
-def _quality(text: str | None) -> float:
+def quality(text: str | None) -> float:
+    """The weight that a ``q`` parameter gives, from 0 to 1; 1 without one or with one that can't be read."""
     try:
         return min(max(float(text or "1"), 0.0), 1.0)
     except ValueError:

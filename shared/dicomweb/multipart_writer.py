@@ -1,12 +1,12 @@
-"""Writing multipart bodies as a stream (RFC 2046 5.1, RFC 2387): the caller sends, for each part, its head, its
-content and ``PART_END``, then the closing delimiter.
+"""Writing multipart bodies as a stream (RFC 2046 5.1, RFC 2387): the caller sends each part, then the closing
+delimiter.
 
 What is written is what viewers parse with string functions: no preamble, short heads, exactly CRLF before the
 next boundary, a boundary that needs no quotes.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 PART_END = b"\r\n"
 
@@ -25,6 +25,16 @@ def part_head(boundary: str, headers: Mapping[str, str]) -> bytes:
     """What stands before a part's content: the boundary and the part's headers, Content-Type first."""
     lines = [f"--{boundary}", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
     return "\r\n".join(lines).encode("latin-1")
+
+
+async def part(head: bytes, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """A part's head, content and end. The head goes out with the first of the content: it is not sent alone, and not
+    at all if the content can't be read.
+    """
+    async for chunk in content:
+        yield head + chunk
+        head = b""
+    yield head + PART_END
 
 
 def closing(boundary: str) -> bytes:

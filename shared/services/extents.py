@@ -132,8 +132,6 @@ async def _inflate(services: Services, stored: StoredInstance) -> AsyncIterator[
                 continue
             yield head[:start]
             chunk = head[start:]
-        while chunk:
-            inflated = await asyncio.to_thread(inflater.decompress, chunk, INFLATE_CHUNK)
+        while inflated := await asyncio.to_thread(inflater.decompress, chunk, INFLATE_CHUNK):
             chunk = inflater.unconsumed_tail
-            if inflated:
-                yield inflated
+            yield inflated

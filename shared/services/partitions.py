@@ -4,8 +4,6 @@ from shared.errors import BadRequest
 from shared.services.context import Services
 from shared.storage.index.model import Partition
 
-DEFAULT_PARTITION = "Microsoft.Default"
-
 
 async def partitions(services: Services) -> list[Partition]:
     """All partitions by key."""

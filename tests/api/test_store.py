@@ -349,3 +349,12 @@ def test_the_url_of_a_partition_is_in_the_answer(api: Api) -> None:
     answer = partition.store(without_pixels(identity), path=f"/studies/{identity.study}").json()
     assert answer[RETRIEVE_URL]["Value"] == [f"{partition.base}/studies/{identity.study}"]
     assert answer[REFERENCED]["Value"][0][RETRIEVE_URL]["Value"] == [partition.base + identity.path]
+
+
+@pytest.mark.parametrize("form", ["single part", "multipart"])
+def test_a_file_without_preamble_is_given_one(api: Api, form: str) -> None:
+    identity = new_identity()
+    file = without_pixels(identity)
+    send = api.store_one if form == "single part" else api.store
+    assert send(file[132:]).status_code == 200
+    assert api.get(identity.path, DICOM).content == bytes(128) + file[128:]

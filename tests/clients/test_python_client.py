@@ -113,10 +113,10 @@ class TestSearch:
 
     def test_fields(self, client: DICOMwebClient) -> None:
         unasked = client.search_for_instances(search_filters={"PatientID": "A-1"})
-        assert not any("00280010" in item or "00200013" in item for item in unasked)
-        asked = client.search_for_instances(search_filters={"PatientID": "A-1"}, fields=["Rows", "00200013"])
-        assert [item["00280010"]["Value"] for item in asked] == [[16]] * 4
-        assert sorted(item["00200013"]["Value"][0] for item in asked) == [1, 1, 2, 3]
+        assert not any("00280101" in item or "00280103" in item for item in unasked)
+        asked = client.search_for_instances(search_filters={"PatientID": "A-1"}, fields=["BitsStored", "00280103"])
+        assert [item["00280101"]["Value"] for item in asked] == [[16]] * 4
+        assert [item["00280103"]["Value"] for item in asked] == [[0]] * 4
 
     def test_pages(self, client: DICOMwebClient) -> None:
         whole = [item[INSTANCE]["Value"][0] for item in client.search_for_instances()]

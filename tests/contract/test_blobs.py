@@ -187,6 +187,8 @@ async def test_names_are_listed_by_prefix(blobs: BlobStore) -> None:
         await blobs.put(name, chunked(b"x"))
     assert await names(blobs) == {"a/00/1.dcm", "a/01/2.dcm", "ab/00/3.dcm", ".dots/00/4.dcm"}
     assert await names(blobs, "a/") == {"a/00/1.dcm", "a/01/2.dcm"}
+    assert await names(blobs, "a/01/2") == {"a/01/2.dcm"}
+    assert await names(blobs, "none/") == set()
 
 
 async def test_a_prefix_may_end_within_a_name(blobs: BlobStore) -> None:

@@ -254,6 +254,22 @@ class TestBounds:
         assert "more than" in self.refused(part10(many), ScanLimits(elements=10_000))
         scan(part10(many))
 
+    @pytest.mark.parametrize(
+        "many",
+        [
+            b"".join(explicit(0x00091000 + number, "DS", b"\\" * 60_000) for number in range(10)),
+            explicit(0x00091000, "UC", b"\\" * 500_000),
+        ],
+        ids=["many elements", "one element"],
+    )
+    def test_values_are_counted(self, many: bytes) -> None:
+        assert "values" in self.refused(part10(many), ScanLimits(values=300_000))
+
+    def test_contours_of_a_million_numbers_are_read(self) -> None:
+        contour = b"\\".join([b"-12.5"] * 10_000)
+        found = scan(part10(b"".join(explicit(0x00091000 + number, "DS", contour) for number in range(100))))
+        assert found.dataset["00091063"]["Value"] == [-12.5] * 10_000
+
     def test_bulk_data_deep_in_sequences_counts_for_the_length_of_its_reference(self) -> None:
         pixels = item(explicit(0x7FE00010, "OB", b"\0\0")) * 2000
         for _ in range(40):

@@ -51,7 +51,7 @@ def test_padding_alone_is_no_value(vr: str, padding: bytes) -> None:
         ("ST", b" A\\B ", [" A\\B"]),
         ("TM", b"101010.5 ", ["101010.5"]),
         ("UC", b" A\\B ", [" A", "B"]),
-        ("UI", b"1.2.3\0", ["1.2.3"]),
+        ("UI", b" 1.2.3\0", ["1.2.3"]),
         ("UI", b"1.2\\3.4 ", ["1.2", "3.4"]),
         ("UR", b"https://a/b\\c ", ["https://a/b\\c"]),
         ("UT", b"A\\B\0", ["A\\B"]),

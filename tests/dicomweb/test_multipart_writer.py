@@ -1,6 +1,7 @@
 """What is written is read back here the way that each client does it."""
 
 import re
+from collections.abc import AsyncIterator
 from io import BytesIO
 
 import pytest
@@ -8,7 +9,7 @@ from dicomweb_client.web import DICOMwebClient
 from requests import Response
 
 from shared.dicomweb.media_types import parse_content_type, with_transfer_syntax
-from shared.dicomweb.multipart_writer import PART_END, closing, new_boundary, part_head, related_content_type
+from shared.dicomweb.multipart_writer import PART_END, closing, new_boundary, part, part_head, related_content_type
 
 CONTENTS = [b"\xff\xd8first\r\n\xff\xd9", b"", b"--", b"\r\n\r\nthird\r\n"]
 
@@ -24,6 +25,25 @@ def test_a_body_is_written_to_the_byte() -> None:
         b"--b\r\nContent-Type: application/dicom; transfer-syntax=1.2\r\n\r\ntwo\r\n"
         b"--b--\r\n"
     )
+
+
+async def chunks(*contents: bytes) -> AsyncIterator[bytes]:
+    for content in contents:
+        yield content
+
+
+async def test_a_head_goes_out_with_the_first_of_its_content() -> None:
+    assert [chunk async for chunk in part(b"head ", chunks(b"one ", b"two"))] == [b"head one ", b"two", PART_END]
+    assert [chunk async for chunk in part(b"head", chunks())] == [b"head" + PART_END]
+
+
+async def test_a_part_that_can_not_be_read_never_begins() -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        raise LookupError
+        yield b""
+
+    with pytest.raises(LookupError):
+        await anext(part(b"head", broken()))
 
 
 def test_a_body_without_parts_is_the_closing_boundary() -> None:

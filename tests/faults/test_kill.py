@@ -1,12 +1,13 @@
 """The service is taken away in the middle of its work: what it acknowledged is there, and nothing is there by half."""
 
 import io
+import os
 import random
 import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,6 +110,16 @@ def test_a_stop_finishes_the_stores_under_way_and_is_clean(
     check(server, merged(writers) | slow.ledger)
 
 
+def test_a_worker_that_dies_is_replaced(server: RunningServer) -> None:
+    first, *workers = server.processes()
+    with writing(server, seed=3) as writers:
+        time.sleep(0.5)
+        os.kill(workers[0], signal.SIGKILL)
+        assert eventually(lambda: len(set(server.processes()) - {first, *workers}) == 1)
+    assert not {status for writer in writers for status in writer.answers} - {200}
+    check(server, merged(writers))
+
+
 class SlowStore:
     """A store that takes a second and a half to send."""
 
@@ -130,6 +141,14 @@ class SlowStore:
         self.half_sent.set()
         time.sleep(1.5)
         yield file[half:]
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    """Whether something comes to hold within some seconds."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while not (held := holds()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return held
 
 
 def check(server: RunningServer, ledger: Ledger) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,11 +20,14 @@ T = TypeVar("T")
 CHUNK = 1024 * 1024
 WRITE_BEHIND = 4 * 1024 * 1024
 """Bytes of a put that may wait in memory before they are written."""
-PARTIAL = ".partial"
+PARTIAL = "~partial"
+"""The folder of blobs being written; no partition can have that name."""
+LEFT_BEHIND_SECONDS = 24 * 3600
+"""A partial file that old belongs to a process that died."""
 
 
 class FolderBlobs:
-    """A ``BlobStore`` over a local folder. A blob being written is a hidden ``.partial`` file beside its place."""
+    """A ``BlobStore`` over a local folder. A blob gets its name once it is whole and durable."""
 
     def __init__(self, root: Path, threads: int = 16) -> None:
         self._root = root
@@ -31,7 +35,15 @@ class FolderBlobs:
         self._folders: set[Path] = set()
 
     async def open(self) -> None:
-        await self._run(self._root.mkdir, parents=True, exist_ok=True)
+        await self._run(self._open)
+
+    def _open(self) -> None:
+        partials = self._root / PARTIAL
+        partials.mkdir(parents=True, exist_ok=True)
+        for path in partials.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < time.time() - LEFT_BEHIND_SECONDS:
+                    path.unlink()
 
     async def close(self) -> None:
         self._pool.shutdown(wait=True)
@@ -40,7 +52,7 @@ class FolderBlobs:
         await write_and_read(self)
 
     async def put(self, name: str, chunks: AsyncIterator[bytes]) -> int:
-        partial = _PartialFile(self._root / name, self._make_folder)
+        partial = _PartialFile(self._root / name, self._root / PARTIAL / secrets.token_hex(16), self._make_folder)
         waiting: list[bytes] = []
         waiting_bytes = length = 0
         try:
@@ -78,7 +90,7 @@ class FolderBlobs:
         await self._run(_remove, self._root / name)
 
     async def names(self, prefix: str = "") -> AsyncIterator[tuple[str, float]]:
-        folders = [self._root]
+        folders = [self._root / prefix.rpartition("/")[0]]
         while folders:
             subfolders, found = await self._run(self._scan, folders.pop())
             folders.extend(subfolders)
@@ -105,30 +117,29 @@ class FolderBlobs:
 
     def _scan(self, folder: Path) -> tuple[list[Path], list[tuple[str, float]]]:
         subfolders, found = [], []
-        with os.scandir(folder) as entries:
+        with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.endswith(PARTIAL):
-                    continue
                 if entry.is_dir():
-                    subfolders.append(Path(entry.path))
-                else:
-                    name = Path(entry.path).relative_to(self._root).as_posix()
+                    if entry.name != PARTIAL:
+                        subfolders.append(Path(entry.path))
+                    continue
+                name = Path(entry.path).relative_to(self._root).as_posix()
+                with contextlib.suppress(FileNotFoundError):
                     found.append((name, entry.stat().st_mtime))
         return subfolders, found
 
 
 class _PartialFile:
-    """A file being written beside its final place; used by one thread at a time."""
+    """A file being written, not yet under its name; used by one thread at a time."""
 
-    def __init__(self, path: Path, make_folder: Callable[[Path], None]) -> None:
+    def __init__(self, path: Path, partial: Path, make_folder: Callable[[Path], None]) -> None:
         self._path = path
-        self._partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
+        self._partial = partial
         self._make_folder = make_folder
         self._file: int | None = None
 
     def write(self, chunks: Sequence[bytes]) -> None:
         if self._file is None:
-            self._make_folder(self._path.parent)
             self._file = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
         for chunk in chunks:
             rest = memoryview(chunk)
@@ -141,6 +152,7 @@ class _PartialFile:
         if self._file is not None:
             os.fsync(self._file)
         self._close()
+        self._make_folder(self._path.parent)
         try:
             os.link(self._partial, self._path)
         except FileExistsError as error:
