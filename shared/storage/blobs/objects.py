@@ -2,6 +2,7 @@
 
 import secrets
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from typing import Any, TypeAlias
@@ -48,13 +49,12 @@ class ObjectBlobs(ABC):
 
     async def put(self, name: str, chunks: AsyncIterator[bytes]) -> int:
         blocks = _blocks(chunks)
-        first: Block = await anext(blocks, [])
-        second: Block = await anext(blocks, [])
+        head: deque[Block] = deque([await anext(blocks, []), await anext(blocks, [])])
         mark = secrets.token_hex(8)
         try:
-            if not second:
-                return await self.put_whole(name, first, mark)
-            return await self.put_blocks(name, _chain(first, second, blocks), mark)
+            if not head[1]:
+                return await self.put_whole(name, head[0], mark)
+            return await self.put_blocks(name, _chain(head, blocks), mark)
         except StorageError:
             # A write whose answer was lost either failed, or met its own blob when it was sent again.
             length = await self._length_of_own(name, mark)
@@ -170,8 +170,8 @@ async def _blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[Block]:
         yield block
 
 
-async def _chain(first: Block, second: Block, rest: AsyncIterator[Block]) -> AsyncIterator[Block]:
-    yield first
-    yield second
+async def _chain(head: deque[Block], rest: AsyncIterator[Block]) -> AsyncIterator[Block]:
+    while head:
+        yield head.popleft()
     async for block in rest:
         yield block

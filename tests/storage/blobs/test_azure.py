@@ -270,6 +270,13 @@ def test_a_connection_string_that_can_not_serve_is_named(connection: str) -> Non
     assert "not base64" not in raised.value.detail
 
 
+async def test_development_storage_is_azurite_where_it_listens_by_default() -> None:
+    at = AzureContainer.by_key("UseDevelopmentStorage=true", "images")
+    assert at.blob("x").url == f"http://127.0.0.1:10000/{ACCOUNT}/images/x"
+    assert at.store().config["endpoint"] == f"http://127.0.0.1:10000/{ACCOUNT}"
+    await at.close()
+
+
 async def test_an_upload_url_takes_one_blob_and_gives_nothing(
     azurite: Azurite, blobs: AzureBlobs, container: str
 ) -> None:

@@ -1,12 +1,14 @@
-"""What is particular to blobs in a folder."""
+"""What is particular to blobs in a folder: no put leaves a file, and what dead processes left is cleared away."""
 
 import asyncio
+import os
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from shared.storage.blobs.folder import FolderBlobs
+from shared.storage.blobs.folder import LEFT_BEHIND_SECONDS, PARTIAL, FolderBlobs
 from tests.contract.test_blobs import MIB, NAME, broken, endless
 
 
@@ -36,3 +38,17 @@ async def test_a_cancelled_put_leaves_no_file(blobs: FolderBlobs, tmp_path: Path
     with pytest.raises(asyncio.CancelledError):
         await put
     assert files(tmp_path) == []
+
+
+async def test_partial_files_of_dead_processes_go_and_others_stay(tmp_path: Path) -> None:
+    partials = tmp_path / PARTIAL
+    partials.mkdir()
+    old, young = partials / "old", partials / "young"
+    for path in (old, young):
+        path.write_bytes(b"half an image")
+    then = time.time() - LEFT_BEHIND_SECONDS - 60
+    os.utime(old, (then, then))
+    store = FolderBlobs(tmp_path)
+    await store.open()
+    await store.close()
+    assert list(partials.iterdir()) == [young]
