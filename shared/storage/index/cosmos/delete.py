@@ -49,16 +49,17 @@ class _Deletion:
         self.blobs: list[str] = []
 
     async def run(self) -> None:
-        """Go on until nothing is left in the scope."""
-        uncertain = False
-        while instances := await self._instances():
+        """Go on until everything in the scope was removed: what comes meanwhile changes the study."""
+        overtaken = False
+        while True:
             try:
-                await self._remove_all(instances)
+                await self._remove_all(await self._instances())
+                break
             except _Overtaken:
-                uncertain |= self._patience.uncertain
+                overtaken = True
                 await self._patience.pause()
-        if uncertain:
-            # a batch whose answer was lost may have been carried out: the purge queue tells
+        if overtaken:
+            # maybe by this delete's own batch, sent again because its answer was lost: the purge queue tells
             self.blobs = await self._queued()
 
     async def _instances(self) -> list[Document]:
@@ -74,6 +75,8 @@ class _Deletion:
         return found
 
     async def _remove_all(self, instances: Sequence[Document]) -> None:
+        if not instances:
+            return
         parents = await self._parents({each["place"] for each in instances})
         for start in range(0, len(instances), MOST_AT_ONCE):
             parents = await self._remove(instances[start : start + MOST_AT_ONCE], parents)
@@ -127,7 +130,7 @@ class _Deletion:
 
 
 class _Overtaken(Exception):
-    """What was read has changed since, or a batch that was sent twice took effect the first time."""
+    """What was read has changed since."""
 
 
 def _change(before: Document, after: Document) -> Operation:

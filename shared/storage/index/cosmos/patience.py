@@ -35,11 +35,10 @@ class Refused(StorageError):
 class Patience:
     """The tries that one call of the port makes, all before the same deadline."""
 
-    def __init__(self, seconds: float = DEADLINE_S) -> None:
-        self._end = asyncio.get_running_loop().time() + seconds
+    def __init__(self, seconds: float | None = None) -> None:
+        """``seconds`` is DEADLINE_S by default."""
+        self._end = asyncio.get_running_loop().time() + (DEADLINE_S if seconds is None else seconds)
         self._pauses = 0
-        self.uncertain = False
-        """Whether a try ended without an answer, so that it may have taken effect."""
 
     async def run(self, call: Callable[[], Awaitable[T]]) -> T:
         """The result of a call, which must be safe to make twice.
@@ -52,10 +51,8 @@ class Patience:
                 async with asyncio.timeout_at(self._end):
                     return await call()
             except TimeoutError as error:
-                self.uncertain = True
                 raise StorageError("The index does not answer.") from error
             except AzureError as error:
-                self.uncertain |= _may_have_worked(error)
                 if not _is_transient(error):
                     raise _final(error) from error
                 await self.pause(error)
@@ -81,10 +78,6 @@ def _is_transient(error: AzureError) -> bool:
         # below 400: the connection was cut in the middle of the answer
         return status_of(error) in TRANSIENT or status_of(error) < 400
     return isinstance(error, ServiceRequestError | ServiceResponseError)
-
-
-def _may_have_worked(error: AzureError) -> bool:
-    return not isinstance(error, ServiceRequestError) and status_of(error) not in {TOO_MANY_REQUESTS, RETRY_WITH}
 
 
 def _retry_after(error: BaseException | None) -> float | None:
