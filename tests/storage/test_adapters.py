@@ -8,13 +8,16 @@ import pytest
 
 from shared.errors import StorageError
 from shared.settings import Settings
-from shared.storage.adapters import blob_store
+from shared.storage.adapters import blob_store, index
 from shared.storage.blobs.azure import AzureBlobs
 from shared.storage.blobs.folder import FolderBlobs
 from shared.storage.blobs.memory import MemoryBlobs
+from shared.storage.index.cosmos import CosmosIndex
+from shared.storage.index.sqlite import SqliteIndex
 from tests.server import ROOT
 
 AZURITE = "UseDevelopmentStorage=true"
+COSMOS = "AccountEndpoint=https://account.documents.azure.com:443/;AccountKey=c2VjcmV0;"
 
 
 @pytest.mark.parametrize(
@@ -56,6 +59,45 @@ def test_a_setting_of_no_known_form_is_refused_without_being_quoted(blobs: str) 
     assert "secret" not in raised.value.detail
 
 
+@pytest.mark.parametrize(
+    ("path", "adapter"),
+    [
+        ("data/index.sqlite", SqliteIndex),
+        ("C:\\dicom\\index.sqlite", SqliteIndex),
+        ("cosmos:dicom", CosmosIndex),
+        ("https://account.documents.azure.com/dicom", CosmosIndex),
+        ("https://account.documents.azure.com:443/dicom", CosmosIndex),
+    ],
+)
+async def test_the_form_of_the_setting_chooses_the_index(path: str, adapter: type[object]) -> None:
+    chosen = index(Settings(index=path, index_connection=COSMOS))
+    assert type(chosen) is adapter
+    await chosen.close()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "cosmos:",
+        "cosmos:a/b",
+        "https://account.documents.azure.com",
+        "https://account.documents.azure.com/dicom?key=secret",
+        "http://account.documents.azure.com/dicom",
+        "postgres://someone:secret@host/dicom",
+    ],
+)
+def test_an_index_of_no_known_form_is_refused_without_being_quoted(path: str) -> None:
+    with pytest.raises(StorageError, match="DICOM_INDEX must be") as raised:
+        index(Settings(index=path, index_connection=COSMOS))
+    assert "secret" not in raised.value.detail
+
+
+def test_a_database_needs_its_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DICOM_INDEX_CONNECTION", raising=False)
+    with pytest.raises(StorageError, match="DICOM_INDEX_CONNECTION"):
+        index(Settings(index="cosmos:dicom"))
+
+
 def test_a_container_needs_its_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DICOM_BLOBS_CONNECTION", raising=False)
     with pytest.raises(StorageError, match="DICOM_BLOBS_CONNECTION"):
@@ -63,13 +105,15 @@ def test_a_container_needs_its_account(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_account_key_is_not_shown() -> None:
-    assert "secret" not in repr(Settings(blobs_connection="AccountName=a;AccountKey=secret"))
+    settings = Settings(blobs_connection="AccountKey=secret", index_connection="AccountKey=secret")
+    assert "secret" not in repr(settings)
 
 
 def test_a_folder_does_not_pay_for_the_azure_sdk(tmp_path: Path) -> None:
     program = (
-        "import sys; from shared.settings import Settings; from shared.storage.adapters import blob_store; "
-        f"blob_store(Settings(blobs={str(tmp_path)!r})); "
+        "import sys; from shared.settings import Settings; from shared.storage.adapters import blob_store, index; "
+        f"settings = Settings(blobs={str(tmp_path)!r}, index={str(tmp_path / 'index.sqlite')!r}); "
+        "blob_store(settings); index(settings); "
         "print(sorted(name for name in sys.modules if name.split('.')[0] in ('azure', 'aiohttp', 'obstore')))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -19,7 +19,6 @@ ANSWER_TIMEOUT_S = 15
 FORBIDDEN = 403
 
 OPTIONS: dict[str, Any] = {
-    "consistency_level": "Session",
     "connection_timeout": CONNECT_TIMEOUT_S,
     "read_timeout": ANSWER_TIMEOUT_S,
     "retry_total": 0,
@@ -28,9 +27,13 @@ OPTIONS: dict[str, Any] = {
     "retry_status": 0,
     "no_response_on_write": True,
 }
-"""The SDK waits as long as throttling answers ask; all other trying again is up to ``Patience``."""
+"""The SDK waits as long as throttling answers ask; other trying again is up to ``Patience``.
 
-logging.getLogger("azure.cosmos").setLevel(logging.WARNING)  # each request is a line at level INFO
+Reads are as consistent as the account's default, Session: a process reads what it wrote, others an instant later.
+"""
+
+for chatty in ("azure.core", "azure.cosmos", "azure.identity"):  # each request is a line at level INFO
+    logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 class Account:

@@ -1,0 +1,321 @@
+"""What is particular to the index on Cosmos DB: how few calls it makes, its bounds, ranges that split, failures."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import TypeAlias
+
+import pytest
+
+from shared.dicom.conditions import Equal, Order, Range
+from shared.dicom.model import Level
+from shared.errors import PayloadTooLarge, StorageError
+from shared.storage.index.cosmos import Account, CosmosIndex, parents, patience, search, writer
+from shared.storage.index.model import DEFAULT_PARTITION, InstanceKey, Scope, Search
+from shared.storage.index.port import CommitResult
+from tests.azure.cosmos import CosmosStandIn, Fault
+from tests.contract.records import PATHS, record, study
+from tests.contract.steps import CREATED, DUE, EXISTS, PARTITION, as_stored, commit, keys, of, put, stored
+from tests.contract.test_index_pages import check_against_the_model, random_records, random_search
+
+DATABASE = "particular"
+FAILED = CommitResult.FAILED
+TOO_LARGE = bytes(1_600_000)
+"""Metadata of which no document is made: it would be over 2 MB."""
+
+Process: TypeAlias = Callable[[], Awaitable[CosmosIndex]]
+
+
+@pytest.fixture
+async def process(cosmos_stand_in: CosmosStandIn) -> AsyncIterator[Process]:
+    """Opens the index as another process would."""
+    cosmos_stand_in.reset()
+    opened: list[CosmosIndex] = []
+
+    async def open_one() -> CosmosIndex:
+        index = CosmosIndex(Account.by_key(cosmos_stand_in.connection_string, DATABASE))
+        await index.open()
+        opened.append(index)
+        return index
+
+    yield open_one
+    cosmos_stand_in.faults()
+    for index in opened:
+        await index.close()
+    cosmos_stand_in.reset()
+
+
+@pytest.fixture
+async def index(process: Process) -> CosmosIndex:
+    return await process()
+
+
+# Calls
+
+Work: TypeAlias = Callable[[CosmosIndex], Awaitable[object]]
+SERIES = Scope(DEFAULT_PARTITION, "9", "9.1")
+
+
+def a_search(level: Level, scope: Scope = PARTITION, **limits: int) -> Work:
+    return lambda index: index.search(Search(level, scope, **limits))
+
+
+@pytest.mark.parametrize(
+    ("work", "calls"),
+    [
+        (lambda index: commit(index, study("1")), ["batch"]),
+        (lambda index: commit(index, record("9", "9.1", "new", Modality="CT")), ["batch"]),
+        (lambda index: commit(index, *(record("1", "1.1", f"{n}") for n in range(90))), ["batch"]),
+        (a_search(Level.STUDY), ["query"]),
+        (lambda index: index.search(Search(Level.STUDY, PARTITION, (of("PatientID", Equal, ("p",)),))), ["query"]),
+        (a_search(Level.STUDY, limit=1), ["query", "query"]),
+        (a_search(Level.SERIES, Scope(DEFAULT_PARTITION, "9")), ["query", "read"]),
+        (a_search(Level.INSTANCE, SERIES), ["query", "read", "read"]),
+        (a_search(Level.INSTANCE, SERIES, limit=5), ["query", "read", "read"]),
+        (lambda index: stored(index, SERIES), ["query"]),
+        (lambda index: index.state(SERIES), ["read"]),
+        (lambda index: index.instance(InstanceKey(DEFAULT_PARTITION, "9", "9.1", "9.1.1")), ["read"]),
+    ],
+)
+async def test_work_takes_few_calls(
+    cosmos_stand_in: CosmosStandIn, process: Process, work: Work, calls: list[str]
+) -> None:
+    cosmos_stand_in.settings(physical_partitions=1)
+    index = await process()
+    await commit(index, *(record("9", "9.1", f"9.1.{number}", Modality="CT") for number in range(10)), study("8"))
+    for _ in range(2):  # the SDK looks up the ranges, once
+        await keys(index, Search(Level.STUDY, PARTITION))
+    cosmos_stand_in.forget_counts()
+    await work(index)
+    assert sorted(call.kind for call in cosmos_stand_in.calls()) == sorted(f"item.{kind}" for kind in calls)
+
+
+async def test_commits_that_wait_together_share_a_batch(cosmos_stand_in: CosmosStandIn, index: CosmosIndex) -> None:
+    cosmos_stand_in.forget_counts()
+    records = [record(instance=f"1.1.{number}") for number in range(300)]
+    assert await asyncio.gather(*(commit(index, it) for it in records)) == [[CREATED]] * 300
+    assert cosmos_stand_in.counts()["item.batch"].calls <= 5
+
+
+async def test_processes_that_store_into_one_series_hardly_get_in_each_others_way(
+    cosmos_stand_in: CosmosStandIn, process: Process
+) -> None:
+    processes = [await process() for _ in range(4)]
+    for number, index in enumerate(processes):
+        await commit(index, record(instance=f"first.{number}", PatientID="P"))
+    cosmos_stand_in.forget_counts()
+
+    async def one_by_one(number: int, index: CosmosIndex) -> None:
+        for each in range(10):
+            assert await commit(index, record(instance=f"{number}.{each}", PatientID="P")) == [CREATED]
+
+    await asyncio.gather(*(one_by_one(*each) for each in enumerate(processes)))
+    assert cosmos_stand_in.counts()["item.batch"].calls == 40
+    assert (await processes[0].state(Scope(DEFAULT_PARTITION, "1"))).instances == 44
+
+
+# Bounds
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("split", [False, True])
+async def test_searches_find_the_same_whichever_way_they_go(
+    cosmos_stand_in: CosmosStandIn, index: CosmosIndex, monkeypatch: pytest.MonkeyPatch, seed: int, split: bool
+) -> None:
+    monkeypatch.setattr(search, "MOST_WHOLE", 4)
+    monkeypatch.setattr(parents, "GROUP", 3)
+    chance = random.Random(seed)
+    records = random_records(chance, 150)
+    await commit(index, *records)
+    if split:
+        cosmos_stand_in.split(DATABASE, "index")
+    totals = [await check_against_the_model(index, records, random_search(chance)) for _ in range(120)]
+    assert sum(total > 4 for total in totals) > 25
+
+
+PATIENTS = Order(PATHS["PatientID"])
+
+
+@pytest.mark.parametrize(
+    "sought",
+    [
+        Search(Level.SERIES, PARTITION, (of("StudyDate", Range, "20240101", None),)),
+        Search(Level.INSTANCE, PARTITION, (of("Modality", Equal, ("ct",)),)),
+        Search(Level.SERIES, PARTITION, order=(PATIENTS,)),
+        Search(Level.STUDY, PARTITION, order=(Order(PATHS["PatientSex"]), PATIENTS), limit=1),
+        Search(Level.STUDY, PARTITION, offset=5),
+    ],
+)
+async def test_what_would_look_at_too_much_is_refused(
+    index: CosmosIndex, monkeypatch: pytest.MonkeyPatch, sought: Search
+) -> None:
+    await commit(index, *(study(f"{n}", PatientSex="F", StudyDate="20240101", Modality="CT") for n in range(4)))
+    found = await index.search(sought)
+    assert found.total == 4
+    monkeypatch.setattr(parents, "MOST_PARENTS", 3)
+    monkeypatch.setattr(search, "MOST_ROWS", 3)
+    with pytest.raises(PayloadTooLarge, match="Narrow it"):
+        await index.search(sought)
+
+
+async def test_more_waiting_changes_than_there_is_room_for_are_refused(
+    index: CosmosIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "MOST_WAITING", 10)
+    outcomes = await asyncio.gather(
+        *(commit(index, record(instance=f"{n}")) for n in range(20)), return_exceptions=True
+    )
+    assert sum(outcome == [CREATED] for outcome in outcomes) == 10
+    assert all("Too many" in str(outcome) for outcome in outcomes if outcome != [CREATED])
+    assert len(await stored(index)) == 10
+    assert await commit(index, *(record(instance=f"more.{n}") for n in range(30))) == [CREATED] * 30
+
+
+# Splits
+
+
+async def test_nothing_is_lost_when_ranges_split(cosmos_stand_in: CosmosStandIn, index: CosmosIndex) -> None:
+    records = [record(f"{n % 20}", f"{n % 20}.1", f"{n}", PatientID="P") for n in range(100)]
+    await commit(index, *records[:50])
+    assert len(await stored(index)) == 50
+    reading = index.instances(PARTITION)
+    read = [await anext(reading)]
+    for _ in range(3):
+        cosmos_stand_in.split(DATABASE, "index")
+    assert await commit(index, *records[50:]) == [CREATED] * 50
+    read += [found async for found in reading]
+    assert read[:50] == [as_stored(it) for it in records[:50]]
+    assert await stored(index) == [as_stored(it) for it in records]
+    page = await index.search(Search(Level.INSTANCE, PARTITION, limit=10, offset=20))
+    assert [match.key[2] for match in page.matches] == [it.key.instance for it in reversed(records[70:80])]
+    assert page.total == 100
+    assert len(await index.delete(Scope(DEFAULT_PARTITION, "0"), DUE)) == 5
+    assert len(await index.due_purges(1e12, 100)) == 5
+    assert len([name async for name, _ in index.blobs("")]) == 100
+
+
+# Failures
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning")  # of the SDK's HTTP client
+async def test_what_is_too_large_takes_no_other_with_it(index: CosmosIndex) -> None:
+    records = [record(instance="1"), record(instance="2", metadata=TOO_LARGE), record(instance="3"), study("2")]
+    assert await commit(index, *records) == [CREATED, FAILED, CREATED, CREATED]
+    assert {found.key.instance for found in await stored(index)} == {"1", "3", "2.1.1"}
+    with pytest.raises(StorageError):
+        await commit(index, record(instance="4", metadata=TOO_LARGE))
+
+
+async def test_a_study_that_fails_takes_no_other_with_it(
+    cosmos_stand_in: CosmosStandIn, index: CosmosIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "DEADLINE_S", 0.3)
+    await commit(index, study("0"))
+    cosmos_stand_in.faults(Fault(kind="item.batch", status=400, nth=2))
+    outcomes = await commit(index, *(study(f"{n}") for n in range(1, 5)))
+    assert sorted(outcomes) == [CREATED, CREATED, CREATED, FAILED]
+    missing = str(outcomes.index(FAILED) + 1)
+    assert {found.key.study for found in await stored(index)} == set("01234") - {missing}
+    assert (await commit(index, *(study(f"{n}") for n in range(1, 5)))).count(EXISTS) == 3
+
+
+async def test_an_outage_fails_what_waits_without_trying_each(
+    cosmos_stand_in: CosmosStandIn, index: CosmosIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "DEADLINE_S", 0.5)
+    cosmos_stand_in.faults(Fault(kind="item.batch", status=449, times=None))
+    began = asyncio.get_running_loop().time()
+    outcomes = await asyncio.gather(
+        *(commit(index, record(instance=f"{n}")) for n in range(300)), return_exceptions=True
+    )
+    assert all(isinstance(outcome, StorageError) for outcome in outcomes)
+    assert asyncio.get_running_loop().time() - began < 2
+    cosmos_stand_in.faults()
+    assert await commit(index, record()) == [CREATED]
+
+
+async def test_a_call_that_hangs_is_given_up_at_the_deadline(
+    cosmos_stand_in: CosmosStandIn, index: CosmosIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "DEADLINE_S", 0.3)
+    cosmos_stand_in.faults(Fault(kind="item.batch", delay_ms=2000))
+    with pytest.raises(StorageError, match="does not answer"):
+        await commit(index, record())
+
+
+async def test_a_throttled_commit_waits_as_long_as_it_is_told(
+    cosmos_stand_in: CosmosStandIn, index: CosmosIndex
+) -> None:
+    cosmos_stand_in.faults(Fault(kind="item.batch", status=429, retry_after_ms=300))
+    began = asyncio.get_running_loop().time()
+    assert await commit(index, record()) == [CREATED]
+    assert asyncio.get_running_loop().time() - began > 0.3
+
+
+async def test_who_gives_up_waiting_disturbs_no_other(cosmos_stand_in: CosmosStandIn, index: CosmosIndex) -> None:
+    cosmos_stand_in.faults(Fault(kind="item.batch", delay_ms=200))
+    waiting = [asyncio.create_task(commit(index, record(instance=f"{n}"))) for n in range(3)]
+    await asyncio.sleep(0.05)
+    waiting[1].cancel()
+    assert await waiting[0] == await waiting[2] == [CREATED]
+    assert len(await stored(index)) == 3
+
+
+async def test_a_replacement_deleted_meanwhile_is_created(cosmos_stand_in: CosmosStandIn, process: Process) -> None:
+    one, other = await process(), await process()
+    await commit(one, record(PatientID="P1"))
+    cosmos_stand_in.faults(Fault(kind="item.batch", delay_ms=300, nth=2))
+    replacing = asyncio.create_task(put(other, record(PatientID="P2")))
+    await asyncio.sleep(0.1)
+    await one.delete(Scope(DEFAULT_PARTITION, "1"), DUE)
+    assert await replacing == [CREATED]
+    assert await keys(one, Search(Level.STUDY, PARTITION, (of("PatientID", Equal, ("p2",)),))) == [("1",)]
+    assert len(await one.due_purges(1e12, 10)) == 1
+
+
+# Opening
+
+
+async def test_what_exists_need_not_be_created(cosmos_stand_in: CosmosStandIn, process: Process) -> None:
+    await process()
+    for kind in ("database.create", "container.create"):
+        cosmos_stand_in.faults(Fault(kind=kind, status=403, times=None))
+        await (await process()).check()
+
+
+async def test_what_may_not_be_created_is_told(cosmos_stand_in: CosmosStandIn, process: Process) -> None:
+    for kind in ("database.create", "container.create"):
+        cosmos_stand_in.faults(Fault(kind=kind, status=403, times=None))
+        with pytest.raises(StorageError, match="may not be created"):
+            await process()
+
+
+async def test_a_wrong_key_is_told(cosmos_stand_in: CosmosStandIn) -> None:
+    wrong = replace(cosmos_stand_in.account, key="d3Jvbmc=")
+    with pytest.raises(StorageError, match="credentials"):
+        await CosmosIndex(Account.by_key(wrong.connection_string, DATABASE)).open()
+
+
+async def test_an_account_that_can_not_be_reached_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "DEADLINE_S", 0.5)
+    account = Account.by_key("AccountEndpoint=http://127.0.0.1:9/;AccountKey=d3Jvbmc=;", DATABASE)
+    with pytest.raises(StorageError):
+        await CosmosIndex(account).open()
+
+
+@pytest.mark.parametrize("connection", ["", "nonsense", "AccountEndpoint=https://a/;", "AccountKey=secret"])
+def test_a_connection_string_that_is_none_is_refused_without_being_quoted(connection: str) -> None:
+    with pytest.raises(StorageError, match="DICOM_INDEX_CONNECTION") as raised:
+        Account.by_key(connection, DATABASE)
+    assert "secret" not in raised.value.detail
+
+
+async def test_the_check_fails_when_nothing_can_be_written(cosmos_stand_in: CosmosStandIn, index: CosmosIndex) -> None:
+    await index.check()
+    cosmos_stand_in.faults(Fault(kind="item.upsert", status=403, times=None))
+    with pytest.raises(StorageError):
+        await index.check()
+    cosmos_stand_in.faults()
+    await index.check()
+    assert await stored(index) == []
