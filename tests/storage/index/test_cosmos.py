@@ -11,7 +11,7 @@ import pytest
 from shared.dicom.conditions import Equal, Order, Range
 from shared.dicom.model import Level
 from shared.errors import PayloadTooLarge, StorageError
-from shared.storage.index.cosmos import Account, CosmosIndex, parents, patience, search, writer
+from shared.storage.index.cosmos import Account, CosmosIndex, container, parents, patience, reads, search, writer
 from shared.storage.index.model import DEFAULT_PARTITION, InstanceKey, Scope, Search
 from shared.storage.index.port import CommitResult
 from tests.azure.cosmos import CosmosStandIn, Fault
@@ -242,6 +242,45 @@ async def test_a_call_that_hangs_is_given_up_at_the_deadline(
     cosmos_stand_in.faults(Fault(kind="item.batch", delay_ms=2000))
     with pytest.raises(StorageError, match="does not answer"):
         await commit(index, record())
+
+
+READS: list[Work] = [
+    lambda index: index.search(Search(Level.STUDY, PARTITION, limit=2)),
+    lambda index: index.search(
+        Search(Level.INSTANCE, PARTITION, (of("PatientID", Equal, ("p",)),), with_metadata=True)
+    ),
+    lambda index: stored(index),
+    lambda index: stored(index, Scope(DEFAULT_PARTITION, "1")),
+    lambda index: index.instance(InstanceKey(DEFAULT_PARTITION, "1", "1.1", "5")),
+    lambda index: index.state(Scope(DEFAULT_PARTITION, "1", "1.1")),
+    lambda index: index.partitions(),
+    lambda index: index.due_purges(1e12, 3),
+    lambda index: all_blobs(index),
+]
+
+
+async def all_blobs(index: CosmosIndex) -> set[tuple[str, bool]]:
+    return {each async for each in index.blobs("")}
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("fault", [Fault(status=503), Fault(status=429, retry_after_ms=1), Fault(cut=True)], ids=repr)
+async def test_a_read_whose_call_fails_once_gives_the_same(
+    cosmos_stand_in: CosmosStandIn, index: CosmosIndex, monkeypatch: pytest.MonkeyPatch, read: Work, fault: Fault
+) -> None:
+    monkeypatch.setattr(reads, "PAGE_INSTANCES", 5)
+    monkeypatch.setattr(container, "MOST_ROWS_AT_ONCE", 4)
+    await commit(index, *(record("1", f"1.{n % 2}", f"{n}", PatientID="P") for n in range(12)), study("2"), study("3"))
+    await index.delete(Scope(DEFAULT_PARTITION, "1", "1.0"), DUE)
+    for _ in range(2):
+        expected = await read(index)
+        calls = len(cosmos_stand_in.calls())
+        cosmos_stand_in.forget_counts()
+    for nth in range(1, calls + 1):
+        cosmos_stand_in.faults(replace(fault, nth=nth))
+        assert await read(index) == expected
+    cosmos_stand_in.faults()
+    assert expected
 
 
 async def test_a_throttled_commit_waits_as_long_as_it_is_told(

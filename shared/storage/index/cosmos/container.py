@@ -92,11 +92,11 @@ class Container:
         return found
 
     async def pages(
-        self, query: Query, key: Key | None, patience: Patience | None = None, most: int = MOST_ROWS_AT_ONCE
+        self, query: Query, key: Key | None, patience: Patience | None = None, most: int | None = None
     ) -> AsyncIterator[list[Any]]:
-        """The same page by page: of up to 4 MB and at most so many results."""
+        """The same page by page: of up to 4 MB, and of ``most`` results."""
         options: dict[str, Any] = {} if key is None else {"partition_key": _whole(key)}
-        size = min(query.limit or most, most)
+        size = min(most or MOST_ROWS_AT_ONCE, query.limit or MOST_ROWS_AT_ONCE)
         found = self._proxy.query_items(query.text, parameters=query.parameters, max_item_count=size, **options)
         pages = found.by_page()
 

@@ -19,6 +19,8 @@ MOST_WAITING = 10_000
 MOST_OPERATIONS = 100
 MOST_BYTES = 1_000_000
 """In one batch. Cosmos DB takes 2 MB, of which a single instance may need more than half."""
+PARALLEL_STUDIES = 32
+"""That are changed at the same time."""
 MOST_KNOWN_STUDIES = 200
 MOST_KNOWN_SERIES = 20
 """Of each study whose documents are remembered."""
@@ -48,6 +50,7 @@ class Writer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._known: OrderedDict[StudyKey, Known] = OrderedDict()
         self._jobs = 0
+        self._turn = asyncio.Semaphore(PARALLEL_STUDIES)
 
     async def commit(self, drafts: Sequence[Draft]) -> list[CommitResult | BaseException]:
         """Take records in; gives what became of each. Raises StorageError if too many wait."""
@@ -84,15 +87,16 @@ class Writer:
     async def _work(self, study: StudyKey) -> None:
         waiting = self._waiting[study]
         while waiting:
-            jobs = _take(waiting)
-            try:
-                await self._execute(study, jobs)
-            except StorageError as error:
-                # what waits would only meet the same
-                jobs += waiting
-                waiting.clear()
-                for job in jobs:
-                    _fail(job, error)
+            async with self._turn:
+                jobs = _take(waiting)
+                try:
+                    await self._execute(study, jobs)
+                except StorageError as error:
+                    # what waits would only meet the same
+                    jobs += waiting
+                    waiting.clear()
+                    for job in jobs:
+                        _fail(job, error)
             self._jobs -= len(jobs)
         del self._waiting[study]
 
