@@ -32,6 +32,22 @@ class Settings(BaseSettings):
     index_connection: SecretStr | None = Field(
         None, description="Connection string with key of the Cosmos DB account of `cosmos:DATABASE`."
     )
+    inbox: str | None = Field(
+        None,
+        description="Where files are dropped to be imported: a folder's path, or a container as in `DICOM_BLOBS`, of the "
+        "same account. Without it nothing is imported.",
+    )
+    inbox_errors: str | None = Field(
+        None,
+        description="Where files that can't be imported are moved, each beside its reason: like `DICOM_INBOX`; by default "
+        "that name and `-errors`.",
+    )
+    events_topic: HttpUrl | None = Field(
+        None, description="Endpoint of the Event Grid topic that hears of every change. Without it no events are sent."
+    )
+    events_key: SecretStr | None = Field(
+        None, description="Access key of the Event Grid topic; without it, entered with this process's identity."
+    )
     public_url: HttpUrl | None = Field(
         None,
         description="Scheme, host and path prefix that URLs in answers begin with, when the service is behind a proxy.",

@@ -31,12 +31,31 @@ class Attributes:
 
 
 @dataclass(frozen=True, slots=True)
+class TagKey:
+    """An extended query tag as the index knows it. ``key`` is never given to another one; ``path`` is 8 hex digits."""
+
+    key: int
+    path: str
+    level: Level
+    vr: str
+
+
+@dataclass(frozen=True, slots=True)
+class TagValue:
+    """The folded value that an instance gives to an extended query tag."""
+
+    tag: TagKey
+    value: MatchValue
+
+
+@dataclass(frozen=True, slots=True)
 class InstanceRecord:
     """One stored version of an instance, ready to be committed.
 
     ``version`` is unique and grows with time. ``metadata`` is the zlib-compressed DICOM JSON object with relative
     BulkDataURIs, ``layout`` the encoded byte ranges that frames and bulk data are read by; either may be the name of a
-    blob instead (``shared.services.aside``). The index only keeps them.
+    blob instead (``shared.services.aside``). The index only keeps them. ``extended`` are the instance's values for
+    extended query tags.
     """
 
     key: InstanceKey
@@ -47,6 +66,7 @@ class InstanceRecord:
     metadata: bytes = field(repr=False)
     layout: bytes = field(repr=False)
     levels: Mapping[Level, Attributes] = field(repr=False)
+    extended: tuple[TagValue, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +104,7 @@ class ScopeState:
 class Search:
     """One search. Everything in ``conditions`` must hold. With no ``order``, newest first.
 
+    ``tags`` are the extended query tags that conditions name by their paths.
     ``with_metadata`` asks for the newest matching instance's metadata in each match.
     """
 
@@ -94,6 +115,7 @@ class Search:
     limit: int = 100
     offset: int = 0
     with_metadata: bool = False
+    tags: tuple[TagKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

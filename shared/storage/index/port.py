@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from enum import StrEnum
 from typing import Protocol
 
+from shared.storage.index.feed import Feed
 from shared.storage.index.model import (
     InstanceKey,
     InstanceRecord,
@@ -15,6 +16,8 @@ from shared.storage.index.model import (
     Search,
     StoredInstance,
 )
+from shared.storage.index.operations import Operations
+from shared.storage.index.tags import Tags
 
 
 class CommitMode(StrEnum):
@@ -34,7 +37,22 @@ class CommitResult(StrEnum):
 
 
 class Index(Protocol):
-    """Searchable state of every live instance. A call that returns is durable; one that raises changed nothing."""
+    """Searchable state of every live instance, and what belongs to it.
+
+    A call that returns is durable; one that raises changed nothing.
+    """
+
+    @property
+    def feed(self) -> Feed:
+        """The log of all changes."""
+
+    @property
+    def tags(self) -> Tags:
+        """The extended query tags."""
+
+    @property
+    def operations(self) -> Operations:
+        """The long work."""
 
     async def open(self) -> None:
         """Connect and set up what is missing; safe to call in several processes at once."""
@@ -45,8 +63,13 @@ class Index(Protocol):
     async def check(self) -> None:
         """Prove that the index can be read and written, else raise StorageError."""
 
-    async def commit(self, records: Sequence[InstanceRecord], mode: CommitMode, purge_due: float) -> list[CommitResult]:
-        """Make the records visible, in order, each with its study, series and partition.
+    async def commit(
+        self, records: Sequence[InstanceRecord], mode: CommitMode, purge_due: float, generation: int = 0
+    ) -> list[CommitResult]:
+        """Make the records visible, in order, each with its study, series and partition, noting it in the feed.
+
+        ``generation`` is that of the extended query tags whose values the records carry. Raises TagsChanged where the
+        index knows others; one that can't tell at once says so by ``Tags.settle_seconds``.
 
         One result per record. Committing the same version again gives the same result as before, so
         that a lost answer can be retried. A replaced version's blob is queued for purge at ``purge_due``; so is that
@@ -56,7 +79,7 @@ class Index(Protocol):
         """
 
     async def delete(self, scope: Scope, purge_due: float) -> list[str]:
-        """Remove all instances of a study, series or instance at once and queue their blobs for purge.
+        """Remove all instances of a study, series or instance at once, queue their blobs, note it in the feed.
 
         Gives the blobs' names; none when nothing is there. Emptied series and studies go with their instances.
         """
@@ -72,6 +95,9 @@ class Index(Protocol):
 
         A scope that holds nothing gives nothing.
         """
+
+    async def page(self, partition: str, after: int, limit: int) -> list[StoredInstance]:
+        """The first instances of a partition with versions above ``after``, oldest first."""
 
     async def state(self, scope: Scope) -> ScopeState:
         """The entity-tag state of a study, series or instance; zeros when nothing is there."""
