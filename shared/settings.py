@@ -34,13 +34,13 @@ class Settings(BaseSettings):
     )
     inbox: str | None = Field(
         None,
-        description="Where files are dropped to be imported: a folder's path, or a container as in `DICOM_BLOBS`, of the "
-        "same account. Without it nothing is imported.",
+        description="Where files are dropped to be imported: a folder's path, or a container as in `DICOM_BLOBS`, of "
+        "the same account. Without it nothing is imported.",
     )
     inbox_errors: str | None = Field(
         None,
-        description="Where files that can't be imported are moved, each beside its reason: like `DICOM_INBOX`; by default "
-        "that name and `-errors`.",
+        description="Where files that can't be imported are moved, each beside its reason: like `DICOM_INBOX`; by "
+        "default that name and `-errors`.",
     )
     events_topic: HttpUrl | None = Field(
         None, description="Endpoint of the Event Grid topic that hears of every change. Without it no events are sent."

@@ -114,7 +114,7 @@ class Tags(Protocol):
         """
 
     async def remove(self, tag: int) -> bool:
-        """Remove a tag; gives whether it was there. Its values and errors stay until they are erased, but count no more."""
+        """Remove a tag; gives whether it was there. Its values and errors count no more, and stay until erased."""
 
     async def erase(self, tag: int, limit: int) -> int:
         """Erase up to ``limit`` values and errors of a removed tag; gives how many that were, 0 if none are left."""
