@@ -2,8 +2,32 @@
 
 import azure.functions as func
 
-from functions import bulkdata, delete, fallback, health, maintenance, partitions, retrieve, search, store
+from functions import (
+    bulkdata,
+    changefeed,
+    delete,
+    events,
+    fallback,
+    health,
+    maintenance,
+    partitions,
+    retrieve,
+    search,
+    store,
+)
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-for module in (store, search, retrieve, bulkdata, delete, partitions, health, maintenance, fallback):
+for module in (
+    store,
+    search,
+    retrieve,
+    bulkdata,
+    delete,
+    changefeed,
+    partitions,
+    health,
+    maintenance,
+    events,
+    fallback,
+):
     app.register_functions(module.blueprint)

@@ -21,12 +21,16 @@ INSTANCE_AVAILABILITY = "00080056"
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """A searchable attribute. ``path`` is its tag, or ``SEQUENCE.MEMBER`` one level deep."""
+    """A searchable attribute. ``path`` is its tag, or ``SEQUENCE.MEMBER`` one level deep.
+
+    ``private_creator`` says whose a private one is: its block may differ from one data set to the next.
+    """
 
     path: str
     keyword: str
     vr: str
     level: Level
+    private_creator: str | None = None
 
 
 SEARCHABLE: tuple[Attribute, ...] = (

@@ -9,6 +9,7 @@ a UID of REQUIRED is missing or malformed      the instance fails   the instance
 PatientID is absent or malformed               the instance fails   the instance fails
 PatientID is empty (it is of type 2, PS3.3)    the instance fails   warning
 another indexed attribute is malformed         the instance fails   element is dropped
+the value of an extended query tag is invalid  the instance fails   element is dropped
 any other element is malformed                 none                 element is dropped
 =============================================  ===================  ==================
 """
@@ -22,6 +23,7 @@ from pydicom.datadict import dictionary_has_tag, dictionary_VM, keyword_for_tag
 
 from shared.dicom.attributes import INSTANCE_UID, SEARCHABLE, SERIES_UID, STUDY_UID, Attribute
 from shared.dicom.model import DataSet
+from shared.dicom.query_tags import InvalidTagValue, place_of, unexpected_vr, value_of
 from shared.dicom.vr_rules import MINIMUM_RULES, RULES, Rule
 
 SOP_CLASS_UID = "00080016"
@@ -55,12 +57,12 @@ class Findings:
         return _first_per_tag(self.warnings)
 
 
-def validate(dataset: DataSet, api_version: int, indexed: Sequence[Attribute] = SEARCHABLE) -> Findings:
-    """Judge a scanned data set by the rules of the API version (1 or 2); ``indexed`` is what searches look at."""
-    identity = list(_identity(dataset))
+def validate(dataset: DataSet, api_version: int, extended: Sequence[Attribute] = ()) -> Findings:
+    """Judge a scanned data set by the rules of the API version (1 or 2); ``extended`` are the extended query tags."""
+    identity, tags = list(_identity(dataset)), list(_extended(dataset, extended))
     if api_version < 2:
-        return Findings(errors=_first_per_tag([*identity, *_indexed(dataset, indexed, MINIMUM_RULES)]))
-    found = [*identity, *_indexed(dataset, indexed, {})]
+        return Findings(errors=_first_per_tag([*identity, *_indexed(dataset, MINIMUM_RULES), *tags]))
+    found = [*identity, *_indexed(dataset, {}), *tags]
     if not _well_formed(dataset):
         found += _malformed(dataset)
     return Findings(
@@ -78,12 +80,12 @@ def cleaned(dataset: DataSet, findings: Findings) -> DataSet:
     return _without(dataset, paths) if paths else dataset
 
 
-def multi_valued(dataset: DataSet, indexed: Sequence[Attribute] = SEARCHABLE) -> tuple[str, ...]:
+def multi_valued(dataset: DataSet, extended: Sequence[Attribute] = ()) -> tuple[str, ...]:
     """The tags of indexed attributes of value multiplicity 1 that hold several values: a search sees the first only."""
     several = [
         path[-8:]
-        for attribute in indexed
-        for path, element in _elements_at(dataset, attribute.path)
+        for attribute in (*SEARCHABLE, *extended)
+        for path, element in _elements_at(dataset, attribute)
         if len(element.get("Value", ())) > 1 and _is_single_valued(path[-8:])
     ]
     return tuple(dict.fromkeys(several))
@@ -99,14 +101,24 @@ def _identity(dataset: DataSet) -> Iterator[Finding]:
             yield _finding(tag, dataset[tag], "Value contains multiple values.")
 
 
-def _indexed(dataset: DataSet, indexed: Iterable[Attribute], rules: Mapping[str, Rule]) -> Iterator[Finding]:
+def _indexed(dataset: DataSet, rules: Mapping[str, Rule]) -> Iterator[Finding]:
     """The indexed attributes that have another VR than a search expects, or break the rule of theirs."""
-    for attribute in indexed:
-        for path, element in _elements_at(dataset, attribute.path):
+    for attribute in SEARCHABLE:
+        for path, element in _elements_at(dataset, attribute):
             if element["vr"] != attribute.vr:
-                yield _finding(path, element, f"The VR is not the expected {attribute.vr}.")
+                yield _finding(path, element, unexpected_vr(attribute.vr))
             elif rule := _broken_rule(element, rules):
                 yield _finding(path, element, rule.complain(element["Value"]))
+
+
+def _extended(dataset: DataSet, tags: Iterable[Attribute]) -> Iterator[Finding]:
+    """The elements whose values can't be indexed for an extended query tag."""
+    for tag in tags:
+        try:
+            value_of(dataset, tag.path, tag.vr, tag.private_creator)
+        except InvalidTagValue as error:
+            for place, element in _elements_at(dataset, tag):
+                yield _finding(place, element, error.message)
 
 
 def _well_formed(dataset: DataSet) -> bool:
@@ -148,10 +160,12 @@ def _is_fatal(finding: Finding, dataset: DataSet) -> bool:
     return finding.path in REQUIRED
 
 
-def _elements_at(dataset: DataSet, path: str) -> list[tuple[str, _Element]]:
-    """The elements that an attribute path (``TAG`` or ``SEQUENCE.MEMBER``) stands for, each with its place."""
-    if path in dataset:
-        return [(path, dataset[path])]
+def _elements_at(dataset: DataSet, attribute: Attribute) -> list[tuple[str, _Element]]:
+    """The elements that an attribute of path ``TAG`` or ``SEQUENCE.MEMBER`` stands for, each with its place."""
+    path, creator = attribute.path, attribute.private_creator
+    place = path if creator is None else place_of(dataset, path, creator)
+    if place in dataset:
+        return [(place, dataset[place])]
     sequence, _, member = path.partition(".")
     if not member or sequence not in dataset:
         return []

@@ -20,7 +20,7 @@ Keywords are case-sensitive, the names of the other parameters are not.
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
 from pydicom.datadict import keyword_for_tag, tag_for_keyword
@@ -62,16 +62,16 @@ _Controls = Mapping[str, Sequence[str]]
 class Query:
     """One search as it was asked for.
 
-    ``filters`` are the paths of the attributes that were given a value, even one that matches everything;
-    ``include`` the tags of includefield and ``include_all`` whether ``all`` was among them; ``warnings`` what was
-    asked for and not done, as sentences for ``Warning: 299``.
+    ``filters`` are the attributes that were given a value, even one that matches everything: by path, the names they
+    were called by; ``include`` the tags of includefield and ``include_all`` whether ``all`` was among them;
+    ``warnings`` what was asked for and not done, as sentences for ``Warning: 299``.
     """
 
     conditions: tuple[Condition, ...] = ()
     order: tuple[Order, ...] = ()
     limit: int = DEFAULT_LIMIT
     offset: int = 0
-    filters: tuple[str, ...] = ()
+    filters: Mapping[str, str] = field(default_factory=dict)
     include: frozenset[str] = frozenset()
     include_all: bool = False
     fuzzy: bool = False
@@ -93,29 +93,44 @@ def parse_query(
     attributes: Mapping[str, Attribute] = BY_PATH,
     max_limit: int = MAX_LIMIT,
     default_limit: int = DEFAULT_LIMIT,
+    extended: Mapping[str, Attribute] | None = None,
 ) -> Query:
     """Read the query string, as it was sent, of a search for ``level``.
 
-    ``named`` are the levels whose UIDs stand in the path, ``attributes`` what can be searched by, by path. Raises
-    BadRequest for what is unknown, repeated, not searchable or malformed.
+    ``named`` are the levels whose UIDs stand in the path, ``attributes`` what can be searched and ordered by, by path,
+    ``extended`` what can be searched by beyond or instead of that. Raises BadRequest for what is unknown, repeated, not
+    searchable or malformed.
     """
     controls, filters = _sorted_out(_pairs(raw))
-    wanted = _wanted(filters, level, {LEVEL_UID[each] for each in named}, attributes)
+    wanted = _wanted(filters, level, {LEVEL_UID[each] for each in named}, {**attributes, **(extended or {})})
     limit, limit_warnings = _limit(controls, max_limit, default_limit)
     include, include_all, include_warnings = _included(controls.get("includefield", ()), level)
     fuzzy = _boolean(controls, "fuzzymatching")
-    conditions = (condition(attribute, value, fuzzy=fuzzy) for attribute, value in wanted)
+    conditions = (condition(attribute, value, fuzzy=fuzzy) for attribute, _, value in wanted)
     return Query(
         conditions=tuple(found for found in conditions if found is not None),
         order=_order(controls.get("orderby", ()), level, attributes),
         limit=limit,
-        offset=_whole_number(controls, "offset", "0 or more", smallest=0) or 0,
-        filters=tuple(attribute.path for attribute, _ in wanted),
+        offset=_whole_number(controls, "offset", "0 or more") or 0,
+        filters={attribute.path: name for attribute, name, _ in wanted},
         include=include,
         include_all=include_all,
         fuzzy=fuzzy,
         warnings=(*limit_warnings, *include_warnings, *_matching_warnings(controls)),
     )
+
+
+def searched_by(raw: str) -> frozenset[str]:
+    """The paths of the attributes that a query string, as it was sent, gives values. Raises BadRequest."""
+    _, filters = _sorted_out(_pairs(raw))
+    return frozenset(path for name, _ in filters if (path := attribute_path(name)))
+
+
+def parse_page(raw: str) -> tuple[int, int]:
+    """Limit and offset of a list, from the query string as it was sent. Raises BadRequest."""
+    controls, _ = _sorted_out(_pairs(raw))
+    limit = _whole_number(controls, "limit", f"between 1 and {MAX_LIMIT}", smallest=1, largest=MAX_LIMIT)
+    return limit or DEFAULT_LIMIT, _whole_number(controls, "offset", "0 or more") or 0
 
 
 def attribute_path(name: str) -> str | None:
@@ -161,16 +176,17 @@ def _sorted_out(pairs: Iterable[tuple[str, str]]) -> tuple[dict[str, list[str]],
 
 def _wanted(
     filters: Iterable[tuple[str, str]], level: Level, in_path: Collection[str], attributes: Mapping[str, Attribute]
-) -> list[tuple[Attribute, str]]:
-    """The attributes to search by, each with its value. Those of a level above the path's UIDs are welcome."""
-    wanted: dict[str, tuple[Attribute, str]] = {}
+) -> list[tuple[Attribute, str, str]]:
+    """The attributes to search by, each with its name as given and its value. Those of a level above the path's UIDs
+    are welcome."""
+    wanted: dict[str, tuple[Attribute, str, str]] = {}
     for name, value in filters:
         attribute = _searchable(name, level, attributes)
         if attribute.path in in_path:
             raise BadRequest(f"AttributeId {attribute.keyword} is not queryable: the path names it already.")
         if attribute.path in wanted:
             raise BadRequest(f"Duplicate AttributeId {attribute.keyword}: each attribute may be given once.")
-        wanted[attribute.path] = (attribute, value)
+        wanted[attribute.path] = (attribute, name, value)
     return list(wanted.values())
 
 
@@ -203,11 +219,11 @@ def _boolean(controls: _Controls, name: str) -> bool:
     return value is not None and value.lower() == "true"
 
 
-def _whole_number(controls: _Controls, name: str, span: str, smallest: int) -> int | None:
+def _whole_number(controls: _Controls, name: str, span: str, smallest: int = 0, largest: int = 10**18) -> int | None:
     value = _only(controls, name)
     if value is None:
         return None
-    if not re.fullmatch("[0-9]{1,18}", value) or int(value) < smallest:
+    if not re.fullmatch("[0-9]{1,18}", value) or not smallest <= int(value) <= largest:
         field = name.capitalize()
         raise BadRequest(f"The query parameter '{field}' is invalid. The field {field} must be {span}.")
     return int(value)
@@ -245,11 +261,20 @@ def _order(lists: Iterable[str], level: Level, attributes: Mapping[str, Attribut
         name, _, direction = item.partition(":")
         if direction.lower() not in ("", "asc", "desc"):
             raise BadRequest("The query parameter 'orderby' is invalid. A direction is asc or desc.")
-        path = _searchable(name.lstrip("+-").strip(), level, attributes).path
+        path = _ordered_by(name.lstrip("+-").strip(), level, attributes)
         if path in order:
             raise BadRequest("The query parameter 'orderby' is invalid. It names an attribute twice.")
         order[path] = Order(path, descending=name.startswith("-") or direction.lower() == "desc")
     return tuple(order.values())
+
+
+def _ordered_by(name: str, level: Level, attributes: Mapping[str, Attribute]) -> str:
+    path = attribute_path(name)
+    if path is not None and path not in attributes:
+        raise BadRequest(
+            f"The query parameter 'orderby' is invalid. Results can't be ordered by AttributeId {_keyword(path)}."
+        )
+    return _searchable(name, level, attributes).path
 
 
 def _listed(lists: Iterable[str]) -> list[str]:

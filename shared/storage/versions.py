@@ -46,3 +46,8 @@ def new_version() -> int:
     with time as far as the clocks agree.
     """
     return _versions.next()
+
+
+def made_at(version: int) -> int:
+    """When a version was made, in microseconds since the epoch, to the millisecond."""
+    return ((version >> _PROCESS_BITS + _SEQUENCE_BITS) + _EPOCH_MS) * 1_000

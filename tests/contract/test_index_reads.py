@@ -57,6 +57,25 @@ async def test_large_contents_come_back_whole(index: Index) -> None:
     assert await stored(index, Scope(DEFAULT_PARTITION, "1")) == [as_stored(it) for it in records]
 
 
+async def test_a_page_of_a_partition_goes_on_after_a_version(index: Index) -> None:
+    records = [record(f"{number % 3}", f"{number % 2}", f"{number}") for number in range(12)]
+    oldest_first = [as_stored(it) for it in records]
+    await commit(index, *reversed(records), record(partition="other"))
+    assert await index.page(DEFAULT_PARTITION, 0, 100) == oldest_first
+    assert await index.page(DEFAULT_PARTITION, 0, 5) == oldest_first[:5]
+    assert await index.page(DEFAULT_PARTITION, records[4].version, 5) == oldest_first[5:10]
+    assert await index.page(DEFAULT_PARTITION, records[4].version - 1, 1) == [oldest_first[4]]
+    assert await index.page(DEFAULT_PARTITION, records[-1].version, 5) == []
+    assert await index.page("nowhere", 0, 5) == []
+
+
+async def test_a_page_holds_as_many_as_it_may_however_large(index: Index) -> None:
+    records = [record(instance=f"{number}", metadata=os.urandom(100_000)) for number in range(60)]
+    for start in range(0, 60, 10):
+        await commit(index, *records[start : start + 10])
+    assert await index.page(DEFAULT_PARTITION, 0, 59) == [as_stored(it) for it in records[:59]]
+
+
 async def test_reading_goes_on_while_instances_come_and_go(index: Index) -> None:
     records = [record(instance=f"1.1.{number}") for number in range(600)]
     await commit(index, *records)

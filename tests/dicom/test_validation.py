@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.dicom.attributes import SEARCHABLE, Attribute
+from shared.dicom.attributes import Attribute
 from shared.dicom.model import DataSet, Level
 from shared.dicom.validation import REQUIRED, cleaned, multi_valued, validate
 from shared.dicom.vr_rules import MINIMUM_RULES, RULES
@@ -315,11 +315,30 @@ def test_an_indexed_attribute_of_another_vr_is_not_what_a_search_expects() -> No
     assert "00080060" not in cleaned(dataset, validate(dataset, 2))
 
 
-def test_further_indexed_attributes_count_in_version_1() -> None:
+def test_extended_query_tags_count_in_version_1() -> None:
     dataset = edited(t00101020={"vr": "DS", "Value": ["tall"]})
     tag = Attribute("00101020", "PatientSize", "DS", Level.STUDY)
     assert validate(dataset, 1).errors == ()
-    assert len(validate(dataset, 1, (*SEARCHABLE, tag)).errors) == 1
+    assert validate(dataset, 1, (tag,)).errors == (
+        "DICOM100: (0010,1020) - Dicom element 'PatientSize' failed validation for VR 'DS': "
+        "Value cannot be parsed as a decimal number.",
+    )
+
+
+def test_the_value_of_a_private_extended_query_tag_is_judged_and_dropped_where_it_stands() -> None:
+    tag = Attribute("00091001", "00091001", "SH", Level.SERIES, "ACME")
+    dataset = edited(
+        t00090011={"vr": "LO", "Value": ["ACME"]},
+        t00091001={"vr": "SH", "Value": ["another's" * 2]},
+        t00091101={"vr": "SS", "Value": [1]},
+    )
+    comment = "DICOM100: (0009,1101) - Dicom element '(0009,1101)' failed validation for VR 'SS': "
+    assert validate(dataset, 1).errors == ()
+    assert validate(dataset, 1, (tag,)).errors == (comment + "The VR is not the expected SH.",)
+    findings = validate(dataset, 2, (tag,))
+    assert findings.errors == ()
+    assert [warning.path for warning in findings.warnings] == ["00091101", "00091001"]
+    assert cleaned(dataset, findings).keys() == dataset.keys() - {"00091101", "00091001"}
 
 
 def test_exactly_the_bad_elements_are_dropped_also_inside_sequences() -> None:
@@ -411,8 +430,11 @@ def test_several_values_of_a_single_valued_indexed_attribute() -> None:
 
 
 def test_several_values_of_a_private_indexed_attribute() -> None:
-    tag = Attribute("00091001", "", "SH", Level.SERIES)
-    assert multi_valued(edited(t00091001={"vr": "SH", "Value": ["a", "b"]}), (tag,)) == ("00091001",)
+    tag = Attribute("00091001", "", "SH", Level.SERIES, "ACME")
+    creator = {"vr": "LO", "Value": ["ACME"]}
+    dataset = edited(t00090012=creator, t00091201={"vr": "SH", "Value": ["a", "b"]})
+    assert multi_valued(dataset) == ()
+    assert multi_valued(dataset, (tag,)) == ("00091201",)
 
 
 def test_real_files_break_few_rules() -> None:

@@ -58,8 +58,8 @@ class QueryTag:
     @property
     def attribute(self) -> Attribute:
         """The searchable attribute that it makes."""
-        definition = self.definition
-        return Attribute(definition.path, definition.path, definition.vr, definition.level)
+        made = self.definition
+        return Attribute(made.path, made.path, made.vr, made.level, made.private_creator)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from shared.storage.index.model import (
 from shared.storage.index.port import CommitMode, CommitResult
 from shared.storage.index.sqlite import delete, reads, search
 from shared.storage.index.sqlite.connection import make_folder, storage_errors
+from shared.storage.index.sqlite.feed import SqliteFeed
+from shared.storage.index.sqlite.operations import SqliteOperations
 from shared.storage.index.sqlite.plan import draft
 from shared.storage.index.sqlite.readers import Readers
 from shared.storage.index.sqlite.schema import SCHEMA_VERSION
@@ -37,6 +39,16 @@ class SqliteIndex:
         self._path = path
         self._writer = Writer(path)
         self._readers = Readers(path)
+        self._feed = SqliteFeed(self._writer, self._readers)
+        self._operations = SqliteOperations(self._writer, self._readers)
+
+    @property
+    def feed(self) -> SqliteFeed:
+        return self._feed
+
+    @property
+    def operations(self) -> SqliteOperations:
+        return self._operations
 
     async def open(self) -> None:
         await asyncio.to_thread(self._open)
@@ -88,6 +100,9 @@ class SqliteIndex:
             page, position = await self._readers.run(partial(reads.instances, scope=scope, after=position))
             for found in page:
                 yield found
+
+    async def page(self, partition: str, after: int, limit: int) -> list[StoredInstance]:
+        return await self._readers.run(partial(reads.page, partition=partition, after=after, limit=limit))
 
     async def state(self, scope: Scope) -> ScopeState:
         return await self._readers.run(partial(reads.state, scope=scope))

@@ -12,6 +12,7 @@ from shared.dicom.conditions import MatchValue
 from shared.dicom.model import DataSet, Level
 from shared.storage.index.model import Attributes
 from shared.storage.index.port import CommitResult
+from shared.storage.index.sqlite.changes import LAST_TIME, next_time, note
 from shared.storage.index.sqlite.plan import Draft, Known, NextIds, Parent, Plan, column_values
 from shared.storage.index.sqlite.rows import MOST_ROWS, Row, execute, joined, split
 from shared.storage.index.sqlite.schema import COLUMNS, TABLES
@@ -39,16 +40,16 @@ LEFT JOIN studies st ON st.partition = p.key AND st.uid = k.column3
 LEFT JOIN series se ON se.partition = p.key AND se.uid = k.column4 AND se.study = st.id
 LEFT JOIN instances i ON i.partition = p.key AND i.uid = k.column5 AND i.series = se.id
 """
-_LAST_IDS = """
-SELECT (SELECT max(key) FROM partitions), (SELECT max(id) FROM studies), (SELECT max(id) FROM series),
+_LAST = f"""
+SELECT {LAST_TIME}, (SELECT max(key) FROM partitions), (SELECT max(id) FROM studies), (SELECT max(id) FROM series),
        (SELECT max(id) FROM instances)
 """
 
 
 def _look_up(connection: sqlite3.Connection, drafts: Sequence[Draft]) -> Plan:
     """A plan that knows the rows which the records belong to."""
-    last_ids = connection.execute(_LAST_IDS).fetchone()
-    plan = Plan(NextIds(*(count((last or 0) + 1) for last in last_ids)))
+    last_time, *last_ids = connection.execute(_LAST).fetchone()
+    plan = Plan(NextIds(*(count((last or 0) + 1) for last in last_ids)), next_time(last_time))
     keys = [draft.record.key for draft in drafts]
     sought = [(number, key.partition, key.study, key.series, key.instance) for number, key in enumerate(keys)]
     for (found,) in execute(connection, _LOOK_UP, sought):
@@ -76,6 +77,7 @@ def _write(connection: sqlite3.Connection, plan: Plan) -> None:
     execute(connection, _PUT_CONTENTS, list(plan.content_rows.values()))
     refresh_modalities(connection, {parent.identity[1] for parent in series_told})
     execute(connection, _QUEUE_PURGES, list(plan.purges.items()))
+    note(connection, plan.changes)
 
 
 def _write_partitions(connection: sqlite3.Connection, partitions: Collection[Parent]) -> None:

@@ -4,6 +4,7 @@
 import sqlite3
 
 from shared.storage.index.model import Scope
+from shared.storage.index.sqlite.changes import note_deletion
 from shared.storage.index.sqlite.commit import refresh_modalities
 
 _LOCATE = """
@@ -17,7 +18,7 @@ AND (:series IS NULL OR se.id IS NOT NULL) AND (:instance IS NULL OR i.id IS NOT
 
 
 def delete(connection: sqlite3.Connection, scope: Scope, purge_due: float) -> list[str]:
-    """Remove all instances of a study, series or instance and queue their blobs; gives these blobs' names.
+    """Remove all instances of a study, series or instance, note it and queue their blobs; gives these blobs' names.
 
     Series and studies go with their last instance.
     """
@@ -51,6 +52,7 @@ def _delete_instances(
         "ON CONFLICT (blob) DO UPDATE SET due = excluded.due",
         (purge_due, row),
     )
+    note_deletion(connection, column, row)
     deleted = connection.execute(f"DELETE FROM instances WHERE {column} = ? RETURNING blob", (row,))
     return [blob for (blob,) in deleted]
 

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from shared.dicom.model import Level
+from shared.storage.index.feed import Action
 from shared.storage.index.model import Attributes, InstanceKey, InstanceRecord
 from shared.storage.index.port import CommitMode, CommitResult
 from shared.storage.index.sqlite.clauses import stored
@@ -83,9 +84,10 @@ class NextIds:
 
 @dataclass(slots=True)
 class Plan:
-    """The rows that are there, and those to be written."""
+    """The rows that are there, and those to be written. ``now`` is the time of the entries in the feed."""
 
     ids: NextIds
+    now: int
     partitions: dict[str, Parent] = field(default_factory=dict)
     studies: dict[tuple[str, str], Parent] = field(default_factory=dict)
     series: dict[tuple[str, str, str], Parent] = field(default_factory=dict)
@@ -93,6 +95,7 @@ class Plan:
     instance_rows: dict[int, Row] = field(default_factory=dict)
     content_rows: dict[int, Row] = field(default_factory=dict)
     purges: dict[str, float] = field(default_factory=dict)
+    changes: list[Row] = field(default_factory=list)
 
     def place(self, draft: Draft) -> CommitResult:
         """Plan for one record; gives what will have become of it."""
@@ -130,6 +133,8 @@ class Plan:
             *(record.blob, record.length, record.transfer_syntax),
             *column_values(Level.INSTANCE, own),
         )
+        action = Action.UPDATE if replaced else Action.CREATE
+        self.changes.append((self.now, partition.id, key.study, key.series, key.instance, action, record.version))
         self.content_rows[row] = (row, orjson.dumps(own.dataset), record.metadata, record.layout)
 
     def _partition(self, key: InstanceKey) -> Parent:

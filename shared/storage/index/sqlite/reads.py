@@ -30,17 +30,18 @@ class Position:
 
 
 START = Position(0, 0)
+PAST_IDS = 2**63 - 1
 
 
 def instances(
-    connection: sqlite3.Connection, scope: Scope, after: Position
+    connection: sqlite3.Connection, scope: Scope, after: Position, limit: int = PAGE_INSTANCES
 ) -> tuple[list[StoredInstance], Position | None]:
     """One page of a scope's instances, oldest first, and its last position; None if nothing is left."""
     sized = (
         "SELECT i.id, i.version, length(c.metadata) + length(c.layout) AS size "
         f"FROM instances i JOIN instances_content c ON c.id = i.id WHERE {_within(scope)} "
         "AND i.version >= :version AND (i.version, i.id) > (:version, :id) "
-        f"ORDER BY i.version, i.id LIMIT {PAGE_INSTANCES}"
+        f"ORDER BY i.version, i.id LIMIT {min(limit, PAGE_INSTANCES)}"
     )
     summed = f"SELECT id, sum(size) OVER (ORDER BY version, id) - size AS before FROM ({sized})"
     described, metadata, layouts = connection.execute(
@@ -62,6 +63,16 @@ def instances(
         )
     ]
     return found, Position(found[-1].version, rows[-1][0]) if found else None
+
+
+def page(connection: sqlite3.Connection, partition: str, after: int, limit: int) -> list[StoredInstance]:
+    """The first instances of a partition with versions above ``after``, oldest first."""
+    found: list[StoredInstance] = []
+    position: Position | None = Position(after, PAST_IDS)
+    while position is not None and len(found) < limit:
+        more, position = instances(connection, Scope(partition), position, limit - len(found))
+        found += more
+    return found
 
 
 def instance(connection: sqlite3.Connection, key: InstanceKey) -> StoredInstance | None:
