@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import orjson
 
@@ -13,7 +13,7 @@ from shared.services.context import Services
 from shared.services.offload import offload
 from shared.services.pacing import Pace
 from shared.services.running import Run, Work, now
-from shared.storage.index.model import Scope, StoredInstance, TagValue
+from shared.storage.index.model import Partition, Scope, StoredInstance, TagValue
 from shared.storage.index.tags import QueryTag, TagEntry, TagError
 from shared.storage.versions import made_at
 
@@ -31,7 +31,9 @@ async def reindex(services: Services, run: Run) -> None:
     tags = await _tags(services, run)
     if not tags:
         return
-    await run.rest(services.index.tags.settle_seconds - run.age)
+    if not run.progress:
+        await run.checkpoint({}, 0)
+        await run.rest(services.index.tags.settle_seconds)
     await _Reindex(services, run, tags).work()
     await services.index.tags.set_ready([tag.key for tag in tags])
 
@@ -66,12 +68,8 @@ class _Reindex:
 
     async def work(self) -> None:
         partitions = await self._services.index.partitions()
-        progress = dict(self._run.progress) or {
-            "partition": 0,
-            "after": 0,
-            "done": 0,
-            "total": sum([(await self._services.index.state(Scope(each.name))).instances for each in partitions]),
-        }
+        progress = dict(self._run.progress) or await self._start(partitions)
+        await self._keep(progress)
         pace = Pace(self._services, self._run)
         for partition in partitions:
             if partition.key < progress["partition"]:
@@ -81,9 +79,17 @@ class _Reindex:
             while page := await self._page(partition.name, progress["after"]):
                 await self._index(page)
                 progress |= {"after": page[-1].version, "done": progress["done"] + len(page)}
-                await self._run.checkpoint(dict(progress), min(99, 100 * progress["done"] // (progress["total"] or 1)))
+                await self._keep(progress)
                 await pace.step()
-        await self._run.checkpoint(progress, 100)
+
+    async def _start(self, partitions: Sequence[Partition]) -> dict[str, int]:
+        """``done`` of ``total`` instances: those of partitions before this one, and up to version ``after`` in it."""
+        states = [await self._services.index.state(Scope(partition.name)) for partition in partitions]
+        return {"partition": 0, "after": 0, "done": 0, "total": sum(state.instances for state in states)}
+
+    async def _keep(self, progress: Mapping[str, int]) -> None:
+        percent = 100 * progress["done"] // max(progress["total"], 1)
+        await self._run.checkpoint(dict(progress), min(percent, 100))
 
     async def _page(self, partition: str, after: int) -> list[StoredInstance]:
         page = await self._services.index.page(partition, after, PAGE)

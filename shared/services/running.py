@@ -56,14 +56,14 @@ class Run:
         return self._operation.id
 
     @property
-    def age(self) -> float:
-        """Seconds since the operation was started."""
-        return (now() - self._operation.created) / 1e6
-
-    @property
     def created(self) -> int:
         """When the operation was started, in microseconds since the epoch, UTC."""
         return self._operation.created
+
+    @property
+    def age(self) -> float:
+        """Seconds since then."""
+        return (now() - self.created) / 1_000_000
 
     @property
     def input(self) -> Mapping[str, Any]:
@@ -154,6 +154,11 @@ class Work:
 def now() -> int:
     """Microseconds since the epoch, UTC."""
     return time.time_ns() // 1_000
+
+
+def errors_of(operation: Operation) -> tuple[str, ...]:
+    """Why an operation failed, in sentences."""
+    return tuple(operation.progress.get("errors", ()))
 
 
 def _ahead(seconds: float) -> int:
