@@ -26,23 +26,10 @@ PAGE = 200
 CANCEL_ATTEMPTS = 10
 
 
-def new_id() -> str:
-    """An operation's id: 32 hexadecimal digits."""
-    return uuid4().hex
-
-
-async def start(
-    services: Services,
-    type_: str,
-    asked: Mapping[str, Any],
-    id: str | None = None,  # noqa: A002
-) -> Operation:
-    """Start an operation of a type in ``WORKS``, with the id given or a new one; this process begins with it at once.
-
-    Raises StorageError.
-    """
+async def start(services: Services, type_: str, asked: Mapping[str, Any]) -> Operation:
+    """Start an operation of a type in ``WORKS``; this process begins with it at once. Raises StorageError."""
     began = now()
-    made = Operation(id or new_id(), type_, OperationStatus.NOT_STARTED, began, began, input=asked)
+    made = Operation(uuid4().hex, type_, OperationStatus.NOT_STARTED, began, began, input=asked)
     await services.index.operations.add(made)
     deadline = time.monotonic() + BUDGET_SECONDS
     services.background.start(partial(attempt, services, WORKS, made.id, deadline))

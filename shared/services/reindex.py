@@ -21,7 +21,7 @@ REINDEX = "reindex"
 PAGE = 100
 TAGS_SECONDS = 60.0
 """How long after an operation was started the tags that name it may be added."""
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 0.2
 CLOCKS_APART = 5 * 60 * 1_000_000
 """Microseconds that clocks may differ by: instances stored later than this after the tags carry their values."""
 
