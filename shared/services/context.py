@@ -2,8 +2,11 @@
 
 import asyncio
 import gc
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from shared.services.background import Background
+from shared.services.known_tags import KnownTags
+from shared.services.watcher import Watcher
 from shared.settings import Settings, settings
 from shared.storage import adapters
 from shared.storage.blobs.port import BlobStore
@@ -12,11 +15,17 @@ from shared.storage.index.port import Index
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The opened ports. One for each process, shared by all its requests."""
+    """The opened ports, what watches the change feed, and the tasks in the background.
+
+    One for each process, shared by all its requests.
+    """
 
     settings: Settings
     blobs: BlobStore
     index: Index
+    watcher: Watcher = field(default_factory=Watcher)
+    background: Background = field(default_factory=Background)
+    known_tags: KnownTags = field(default_factory=KnownTags)
 
 
 async def open_services(chosen: Settings) -> Services:
@@ -29,6 +38,7 @@ async def open_services(chosen: Settings) -> Services:
 
 async def close_services(opened: Services) -> None:
     """Let go of what ``open_services`` opened, once no request uses it any more."""
+    await opened.background.close()
     await opened.index.close()
     await opened.blobs.close()
 

@@ -26,6 +26,7 @@ from shared.storage.index.sqlite.operations import SqliteOperations
 from shared.storage.index.sqlite.plan import draft
 from shared.storage.index.sqlite.readers import Readers
 from shared.storage.index.sqlite.schema import SCHEMA_VERSION
+from shared.storage.index.sqlite.tags import SqliteTags
 from shared.storage.index.sqlite.writer import Writer
 
 OLDEST_SQLITE = (3, 37, 0)
@@ -40,11 +41,16 @@ class SqliteIndex:
         self._writer = Writer(path)
         self._readers = Readers(path)
         self._feed = SqliteFeed(self._writer, self._readers)
+        self._tags = SqliteTags(self._writer, self._readers)
         self._operations = SqliteOperations(self._writer, self._readers)
 
     @property
     def feed(self) -> SqliteFeed:
         return self._feed
+
+    @property
+    def tags(self) -> SqliteTags:
+        return self._tags
 
     @property
     def operations(self) -> SqliteOperations:
@@ -82,8 +88,10 @@ class SqliteIndex:
         except TimeoutError as error:
             raise StorageError("The index does not answer.") from error
 
-    async def commit(self, records: Sequence[InstanceRecord], mode: CommitMode, purge_due: float) -> list[CommitResult]:
-        return await self._writer.commit([draft(record, mode, purge_due) for record in records])
+    async def commit(
+        self, records: Sequence[InstanceRecord], mode: CommitMode, purge_due: float, generation: int = 0
+    ) -> list[CommitResult]:
+        return await self._writer.commit([draft(record, mode, purge_due, generation) for record in records])
 
     async def delete(self, scope: Scope, purge_due: float) -> list[str]:
         return await self._writer.run(partial(delete.delete, scope=scope, purge_due=purge_due))

@@ -10,7 +10,8 @@ from typing import Any
 from shared.dicom.attributes import LEVEL_UID, MODALITIES_IN_STUDY
 from shared.dicom.conditions import Condition, Equal, MatchValue, Range, Wildcard, Words
 from shared.dicom.model import Level
-from shared.storage.index.sqlite.schema import COLUMNS, Column
+from shared.storage.index.model import TagKey
+from shared.storage.index.sqlite.schema import COLUMNS, VALUES, Column
 
 ALIASES = {Level.STUDY: "st", Level.SERIES: "se", Level.INSTANCE: "i"}
 
@@ -34,16 +35,17 @@ _COLUMNS = {column.path: (level, column) for level in Level for column in COLUMN
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """A part of a WHERE clause, its parameters, and the level whose table it looks at."""
+    """A part of a WHERE clause, its parameters, and the level whose table it looks at, beside ``table`` if given."""
 
     level: Level
     sql: str
     parameters: tuple[Any, ...]
+    table: str | None = None
 
 
-def stored(column: Column, value: MatchValue | None) -> MatchValue | None:
-    """A folded value as the column holds it."""
-    if not column.is_person_name or value is None:
+def stored(value: MatchValue | None, *, is_person_name: bool) -> MatchValue | None:
+    """A folded value as a column holds it."""
+    if not is_person_name or value is None:
         return value
     return f"{_BOUND}{str(value).replace('=', _BOUND)}{_BOUND}"
 
@@ -55,6 +57,23 @@ def clause(condition: Condition, *, alone: bool = False) -> Clause:
         return Clause(Level.STUDY, (_MODALITIES_ALONE if alone else _MODALITIES_AMONG_OTHERS).format(sql), parameters)
     level, name, column = _locate(condition.path)
     return Clause(level, *_compare(name, column, condition))
+
+
+def tag_clause(condition: Condition, tag: TagKey, number: int) -> Clause:
+    """The SQL of a condition on an extended query tag, the ``number``-th of a statement.
+
+    A study, series or instance has no more than one value for a tag: to join the values finds nothing twice, and lets
+    the planner begin with them or with what else is asked.
+    """
+    values = f"v{number}"
+    found = f"{values}.tag = (SELECT key FROM tags WHERE key = ?) AND {values}.partition = {PARTITION}"
+    sql, parameters = _compare(f"{values}.value", Column(tag.path, "value", "ANY", tag.vr == "PN"), condition)
+    return Clause(
+        tag.level,
+        f"{values}.id = {ALIASES[tag.level]}.id AND {found} AND {sql}",
+        (tag.key, *parameters),
+        f"{VALUES[tag.level]} {values}",
+    )
 
 
 def sort_key(path: str) -> tuple[Level, str]:

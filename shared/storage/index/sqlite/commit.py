@@ -20,9 +20,9 @@ from shared.storage.index.sqlite.schema import COLUMNS, TABLES
 _MODALITY = "00080060"
 
 
-def commit(connection: sqlite3.Connection, drafts: Sequence[Draft]) -> list[CommitResult]:
-    """Put the records in, in order, within the transaction that is open."""
-    results = []
+def commit(connection: sqlite3.Connection, drafts: Sequence[Draft]) -> list[CommitResult | None]:
+    """Put the records in, in order, within the transaction that is open; None with those of another generation."""
+    results: list[CommitResult | None] = []
     for start in range(0, len(drafts), MOST_ROWS):
         batch = drafts[start : start + MOST_ROWS]
         plan = _look_up(connection, batch)
@@ -42,14 +42,15 @@ LEFT JOIN instances i ON i.partition = p.key AND i.uid = k.column5 AND i.series 
 """
 _LAST = f"""
 SELECT {LAST_TIME}, (SELECT max(key) FROM partitions), (SELECT max(id) FROM studies), (SELECT max(id) FROM series),
-       (SELECT max(id) FROM instances)
+       (SELECT max(id) FROM instances), generation
+FROM tag_set
 """
 
 
 def _look_up(connection: sqlite3.Connection, drafts: Sequence[Draft]) -> Plan:
     """A plan that knows the rows which the records belong to."""
-    last_time, *last_ids = connection.execute(_LAST).fetchone()
-    plan = Plan(NextIds(*(count((last or 0) + 1) for last in last_ids)), next_time(last_time))
+    last_time, *last_ids, generation = connection.execute(_LAST).fetchone()
+    plan = Plan(NextIds(*(count((last or 0) + 1) for last in last_ids)), next_time(last_time), generation)
     keys = [draft.record.key for draft in drafts]
     sought = [(number, key.partition, key.study, key.series, key.instance) for number, key in enumerate(keys)]
     for (found,) in execute(connection, _LOOK_UP, sought):
@@ -78,6 +79,7 @@ def _write(connection: sqlite3.Connection, plan: Plan) -> None:
     refresh_modalities(connection, {parent.identity[1] for parent in series_told})
     execute(connection, _QUEUE_PURGES, list(plan.purges.items()))
     note(connection, plan.changes)
+    plan.values.write(connection)
 
 
 def _write_partitions(connection: sqlite3.Connection, partitions: Collection[Parent]) -> None:

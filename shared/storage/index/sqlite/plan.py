@@ -14,23 +14,28 @@ from shared.storage.index.port import CommitMode, CommitResult
 from shared.storage.index.sqlite.clauses import stored
 from shared.storage.index.sqlite.rows import Row
 from shared.storage.index.sqlite.schema import COLUMNS
+from shared.storage.index.sqlite.values import TagValues
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A record on its way into the index, with a fingerprint of what it says of its study and series."""
+    """A record on its way into the index, with a fingerprint of what it says of its study and series.
+
+    ``generation`` is that of the extended query tags whose values it carries.
+    """
 
     record: InstanceRecord
     mode: CommitMode
     purge_due: float
+    generation: int
     study: int
     series: int
 
 
-def draft(record: InstanceRecord, mode: CommitMode, purge_due: float) -> Draft:
+def draft(record: InstanceRecord, mode: CommitMode, purge_due: float, generation: int) -> Draft:
     """Prepare a record for the writer."""
-    levels = record.levels
-    return Draft(record, mode, purge_due, _fingerprint(levels[Level.STUDY]), _fingerprint(levels[Level.SERIES]))
+    study, series = (_fingerprint(record.levels[level]) for level in (Level.STUDY, Level.SERIES))
+    return Draft(record, mode, purge_due, generation, study, series)
 
 
 def _fingerprint(attributes: Attributes) -> int:
@@ -84,10 +89,14 @@ class NextIds:
 
 @dataclass(slots=True)
 class Plan:
-    """The rows that are there, and those to be written. ``now`` is the time of the entries in the feed."""
+    """The rows that are there, and those to be written.
+
+    ``now`` is the time of the entries in the feed, ``generation`` that of the extended query tags that are there.
+    """
 
     ids: NextIds
     now: int
+    generation: int
     partitions: dict[str, Parent] = field(default_factory=dict)
     studies: dict[tuple[str, str], Parent] = field(default_factory=dict)
     series: dict[tuple[str, str, str], Parent] = field(default_factory=dict)
@@ -96,9 +105,12 @@ class Plan:
     content_rows: dict[int, Row] = field(default_factory=dict)
     purges: dict[str, float] = field(default_factory=dict)
     changes: list[Row] = field(default_factory=list)
+    values: TagValues = field(default_factory=TagValues)
 
-    def place(self, draft: Draft) -> CommitResult:
-        """Plan for one record; gives what will have become of it."""
+    def place(self, draft: Draft) -> CommitResult | None:
+        """Plan for one record; gives what will have become of it, None if it carries values for other tags."""
+        if draft.generation != self.generation:
+            return None
         record = draft.record
         known = self.instances.get(record.key)
         if known is None:
@@ -135,6 +147,11 @@ class Plan:
         )
         action = Action.UPDATE if replaced else Action.CREATE
         self.changes.append((self.now, partition.id, key.study, key.series, key.instance, action, record.version))
+        if replaced and self.generation:
+            self.values.replace(row)
+        if record.extended:
+            ids = {Level.STUDY: study.id, Level.SERIES: series.id, Level.INSTANCE: row}
+            self.values.tell(ids, partition.id, record.version, record.extended)
         self.content_rows[row] = (row, orjson.dumps(own.dataset), record.metadata, record.layout)
 
     def _partition(self, key: InstanceKey) -> Parent:
@@ -161,4 +178,5 @@ class Plan:
 
 def column_values(level: Level, attributes: Attributes) -> Row:
     """A level's searchable values as its columns hold them, None for those that are missing."""
-    return tuple(stored(column, attributes.match.get(column.path)) for column in COLUMNS[level])
+    match = attributes.match
+    return tuple(stored(match.get(column.path), is_person_name=column.is_person_name) for column in COLUMNS[level])

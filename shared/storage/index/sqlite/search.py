@@ -8,7 +8,7 @@ import orjson
 
 from shared.dicom.model import Level
 from shared.storage.index.model import Match, Page, Scope, Search
-from shared.storage.index.sqlite.clauses import ALIASES, PARTITION, Clause, clause, sort_key
+from shared.storage.index.sqlite.clauses import ALIASES, PARTITION, Clause, clause, sort_key, tag_clause
 from shared.storage.index.sqlite.rows import joined, split
 from shared.storage.index.sqlite.schema import TABLES
 
@@ -49,13 +49,24 @@ _NEWEST_INSTANCE = {
 
 def find(connection: sqlite3.Connection, search: Search) -> Page:
     """Answer one search."""
-    within = _scope_clauses(search.scope)
-    alone = len(within) + len(search.conditions) == 1
-    clauses = [*within, *(clause(condition, alone=alone) for condition in search.conditions)]
+    clauses = _clauses(search)
     matches = _page(connection, search, clauses)
     if len(matches) < search.limit and (matches or not search.offset):
         return Page(matches, search.offset + len(matches))
     return Page(matches, _total(connection, search, clauses))
+
+
+def _clauses(search: Search) -> list[Clause]:
+    within = _scope_clauses(search.scope)
+    alone = len(within) + len(search.conditions) == 1
+    tags = {tag.path: tag for tag in search.tags}
+    asked = [
+        tag_clause(condition, tags[condition.path], number)
+        if condition.path in tags
+        else clause(condition, alone=alone)
+        for number, condition in enumerate(search.conditions)
+    ]
+    return [*within, *asked]
 
 
 def _scope_clauses(scope: Scope) -> list[Clause]:
@@ -95,6 +106,7 @@ def _matching(level: Level, clauses: list[Clause], others: set[Level]) -> str:
     base = ALIASES[level]
     needed = sorted({part.level for part in clauses} | others, reverse=True)
     joins = [_JOINS[other].format(alias=base) for other in needed if other < level]
+    joins += [f"JOIN {part.table}" for part in clauses if part.table is not None]
     within = [f"{ALIASES[other]}.partition = {PARTITION}" for other in {level, *needed}]
     conditions = [*within, *(f"({part.sql})" for part in clauses)]
     return f"{TABLES[level]} {base} {' '.join(joins)} WHERE {' AND '.join(conditions)}"

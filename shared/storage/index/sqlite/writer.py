@@ -19,6 +19,7 @@ from shared.storage.index.sqlite.commit import commit
 from shared.storage.index.sqlite.connection import connect, storage_error
 from shared.storage.index.sqlite.plan import Draft
 from shared.storage.index.sqlite.turn import Turn
+from shared.storage.index.tags import TagsChanged
 
 MOST_WAITING = 1_000
 """Changes that may wait; one more is refused."""
@@ -86,7 +87,7 @@ class Writer:
             self._thread.join()
 
     async def commit(self, drafts: Sequence[Draft]) -> list[CommitResult]:
-        """Put records into the index; returns when that is durable."""
+        """Put records into the index; returns when that is durable. Raises TagsChanged."""
         results: list[CommitResult] = await self._submit(_Job(_future(), drafts=drafts))
         return results
 
@@ -165,6 +166,7 @@ def _commit_together(connection: sqlite3.Connection, jobs: Sequence[_Job]) -> No
     results = iter(commit(connection, [draft for job in jobs for draft in job.drafts]))
     for job in jobs:
         job.result = [next(results) for _ in job.drafts]
+        job.error = TagsChanged() if None in job.result else None
 
 
 def _settle(jobs: Sequence[_Job]) -> None:

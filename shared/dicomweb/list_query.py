@@ -1,0 +1,72 @@
+"""The query string of a request for a list: which page of it, and which of its members.
+
+Names and words may be in any letter case. Of a parameter that is repeated the first one counts, and unknown ones are
+passed over, as the Microsoft DICOM service does.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import parse_qsl
+
+from shared.errors import BadRequest
+
+T = TypeVar("T")
+
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """``limit`` members of a list after the first ``offset``."""
+
+    limit: int
+    offset: int
+
+
+def parameters(raw: str) -> Mapping[str, str]:
+    """The first value of each parameter of a query string as it was sent, by its name in lower case.
+
+    Raises BadRequest.
+    """
+    try:
+        pairs = parse_qsl(raw, keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise BadRequest("The query string is not percent-encoded UTF-8.") from None
+    return {name.strip().lower(): value.strip() for name, value in reversed(pairs)}
+
+
+def paging(given: Mapping[str, str]) -> Paging:
+    """The page that the parameters ask for. Raises BadRequest for a limit or offset out of bounds."""
+    limit = _whole_number(given, "limit", DEFAULT_LIMIT)
+    if limit is None or not 1 <= limit <= MAX_LIMIT:
+        raise _invalid("Limit", f"The field Limit must be between 1 and {MAX_LIMIT}.")
+    offset = _whole_number(given, "offset", 0)
+    if offset is None:
+        raise _invalid("Offset", "The field Offset must be 0 or more.")
+    return Paging(limit, offset)
+
+
+def chosen(given: Mapping[str, str], name: str, words: Mapping[str, T]) -> T | None:
+    """What a parameter's word stands for; None if it isn't given. Raises BadRequest for any other word."""
+    value = given.get(name.lower())
+    if value is None:
+        return None
+    meanings = {word.lower(): meaning for word, meaning in words.items()}
+    if value.lower() not in meanings:
+        raise _invalid(name, f"The field {name} takes one of {', '.join(words)}.")
+    return meanings[value.lower()]
+
+
+def _whole_number(given: Mapping[str, str], name: str, default: int) -> int | None:
+    """The number; None if it is none, or so great that no list could be that long."""
+    value = given.get(name)
+    if value is None:
+        return default
+    return int(value) if re.fullmatch("[0-9]{1,18}", value) else None
+
+
+def _invalid(name: str, why: str) -> BadRequest:
+    return BadRequest(f"The query parameter '{name}' is invalid. {why}")

@@ -1,0 +1,89 @@
+"""Operations: long work that requests start and do not wait for."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from shared.errors import Conflict, NotFound, ServiceUnavailable
+from shared.services import running
+from shared.services.context import Services
+from shared.services.erasing import ERASE, ERASING
+from shared.services.reindex import REINDEX, REINDEXING
+from shared.services.running import Stopped, Work, attempt, now
+from shared.storage.index.operations import Operation, OperationStatus
+
+WORKS: dict[str, Work] = {REINDEX: REINDEXING, ERASE: ERASING}
+"""What operations do, by their types."""
+
+BUDGET_SECONDS = 240.0
+"""How long an operation is worked at in one go: Azure ends a function after ten minutes."""
+KEPT_SECONDS = 7 * 24 * 3600
+DUE_BATCH = 16
+PAGE = 200
+CANCEL_ATTEMPTS = 10
+
+
+async def start(services: Services, type_: str, asked: Mapping[str, Any]) -> Operation:
+    """Start an operation of a type in ``WORKS``; this process begins with it at once. Raises StorageError."""
+    began = now()
+    made = Operation(uuid4().hex, type_, OperationStatus.NOT_STARTED, began, began, input=asked)
+    await services.index.operations.add(made)
+    deadline = time.monotonic() + BUDGET_SECONDS
+    services.background.start(partial(attempt, services, WORKS, made.id, deadline))
+    return made
+
+
+async def get(services: Services, operation: str) -> Operation:
+    """The operation with that id. Raises NotFound."""
+    found = await services.index.operations.get(operation)
+    if found is None:
+        raise NotFound("There is no such operation. Those that ended are forgotten after seven days.")
+    return found
+
+
+async def page(
+    services: Services, offset: int, limit: int, status: OperationStatus | None = None, type_: str | None = None
+) -> list[Operation]:
+    """Operations, newest first; those of a status or type, where one is given."""
+    found: list[Operation] = []
+    seen = 0
+    while batch := await services.index.operations.page(seen, PAGE):
+        seen += len(batch)
+        found += [each for each in batch if status in (None, each.status) and type_ in (None, each.type)]
+        if len(found) >= offset + limit or len(batch) < PAGE:
+            break
+    return found[offset : offset + limit]
+
+
+async def cancel(services: Services, operation: str) -> Operation:
+    """Cancel an operation, unless it is cancelled already; gives it. Raises NotFound, and Conflict if it has ended."""
+    for _ in range(CANCEL_ATTEMPTS):
+        found = await get(services, operation)
+        if found.status is OperationStatus.CANCELED:
+            return found
+        if found.status.is_final:
+            raise Conflict("The operation has ended already.")
+        work = WORKS.get(found.type)
+        if work is None or not work.can_be_canceled:
+            raise Conflict("Operations of this type can't be cancelled.")
+        try:
+            return await running.cancel(services, work, found)
+        except Stopped:
+            continue
+    raise ServiceUnavailable("The operation changes too fast to be cancelled. Send the request again.")
+
+
+async def run_due(services: Services, budget_seconds: float = BUDGET_SECONDS) -> None:
+    """Work at the operations that nobody works at, until none are left or the time is used up."""
+    deadline = time.monotonic() + budget_seconds
+    while time.monotonic() < deadline and (due := await services.index.operations.due(now(), DUE_BATCH)):
+        attempts = (partial(attempt, services, WORKS, each.id, deadline) for each in due)
+        await asyncio.gather(*map(services.background.run, attempts))
+
+
+async def forget(services: Services) -> int:
+    """Forget the operations that ended seven days ago; gives how many."""
+    return await services.index.operations.forget(now() - KEPT_SECONDS * 1_000_000)
