@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import cast
 
 from azurefunctions.extensions.http.fastapi import Request, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from shared.dicomweb.accept import quality
 from shared.dicomweb.conditional import not_modified
@@ -24,6 +25,8 @@ VARY = {"Vary": "Accept, Accept-Encoding"}
 GZIP_FROM = 512
 """Bytes below which compressing an answer gains nothing."""
 GZIP_LEVEL = 1
+LONG = 4 * 1024 * 1024
+"""Bytes of a body after which it is worth knowing whether somebody still listens."""
 
 
 def accepts_gzip(req: Request) -> bool:
@@ -65,7 +68,31 @@ def stream_answer(
     if compressible and accepts_gzip(req):
         answer_headers["Content-Encoding"] = "gzip"
         chunks = _gzipped(chunks)
-    return StreamingResponse(chunks, 200, answer_headers)
+    return StreamedAnswer(chunks, 200, answer_headers)
+
+
+class StreamedAnswer(StreamingResponse):
+    """A body that is read as it is sent.
+
+    A client that goes away is noticed only in long ones: to wait for that beside the body costs more than most bodies.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sent = 0
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async for chunk in self.body_iterator:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            sent += len(chunk)
+            if sent >= LONG:
+                await super().__call__(scope, receive, send)
+                return
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def stream_response(self, send: Send) -> None:
+        """What is left of the body; Starlette calls it beside its wait for a disconnect."""
+        async for chunk in self.body_iterator:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def start_body(response: Response) -> None:

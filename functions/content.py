@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from azurefunctions.extensions.http.fastapi import Request, Response, StreamingResponse
+from azurefunctions.extensions.http.fastapi import Request, Response
 
-from functions.answers import unchanged_answer
+from functions.answers import StreamedAnswer, unchanged_answer
 from shared.dicom.model import ByteRange
 from shared.dicomweb.conditional import entity_tag, range_applies
 from shared.dicomweb.multipart_writer import PART_END, closing, new_boundary, part, part_head, related_content_type
@@ -43,7 +43,7 @@ def content_answer(req: Request, representation: Representation) -> Response:
         return _stream(_read(representation, ranges[0]), 206, common | partial, representation, ranges[0].length)
     boundary = new_boundary()
     headers = common | {"Content-Type": byteranges_content_type(boundary)}
-    return StreamingResponse(_byteranges(representation, ranges, boundary), 206, headers)
+    return StreamedAnswer(_byteranges(representation, ranges, boundary), 206, headers)
 
 
 def _ranges(req: Request, tag: str, length: int) -> tuple[ByteRange, ...] | None:
@@ -66,7 +66,7 @@ def _wrapped(
     head = part_head(boundary, part_headers)
     headers["Content-Length"] = str(len(head) + extent.length + len(PART_END) + len(closing(boundary)))
     body = _only_part(head, _read(representation, extent), boundary)
-    return StreamingResponse(body, 206 if "Content-Range" in headers else 200, headers)
+    return StreamedAnswer(body, 206 if "Content-Range" in headers else 200, headers)
 
 
 def _stream(
@@ -77,7 +77,7 @@ def _stream(
     length: int | None = None,
 ) -> Response:
     size = {"Content-Length": str(representation.length if length is None else length)}
-    return StreamingResponse(body, status, headers | size | {"Content-Type": representation.content_type})
+    return StreamedAnswer(body, status, headers | size | {"Content-Type": representation.content_type})
 
 
 def _read(representation: Representation, extent: ByteRange) -> AsyncIterator[bytes]:

@@ -12,8 +12,9 @@ import azure.functions as func
 from azurefunctions.extensions.http.fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
-from functions.answers import bodiless, problem_answer, start_body
+from functions.answers import accepts_gzip, bodiless, problem_answer, start_body
 from functions.headers import add_headers
+from functions.recent import RecentAnswers
 from shared.dicom.identifiers import is_partition_name, is_uid, trim_uid
 from shared.dicomweb.query import check_query
 from shared.dicomweb.urls import base_url
@@ -27,6 +28,8 @@ from shared.telemetry import describe
 logger = logging.getLogger(__name__)
 
 VERSIONS = {"v1": 1, "v2": 2}
+
+_answers = RecentAnswers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +78,24 @@ ROUTES: list[RegisteredRoute] = []
 
 
 def dicomweb(
-    blueprint: func.Blueprint, name: str, methods: Sequence[str], route: str, *, creates_partition: bool = False
+    blueprint: func.Blueprint,
+    name: str,
+    methods: Sequence[str],
+    route: str,
+    *,
+    creates_partition: bool = False,
+    repeats: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Register a handler under ``/{version}/{route}`` and ``/{version}/partitions/{partition}/{route}``.
 
-    ``creates_partition`` tells that a partition of a new name is no error. GET brings HEAD with it.
+    ``creates_partition`` tells that a partition of a new name is no error, ``repeats`` that the same request gets the
+    same answer while nothing in the index changes. GET brings HEAD with it.
     """
 
     def register(handler: Handler) -> Handler:
         async def plain(req: Request) -> Response:
-            return await handler(await _call(req, must_exist=not creates_partition))
+            call = await _call(req, must_exist=not creates_partition)
+            return await _recently(name, call, handler) if repeats else await handler(call)
 
         _register(blueprint, name, methods, f"{{version}}/{route}", plain)
         _register(blueprint, f"{name}_in_partition", methods, f"{{version}}/partitions/{{partition}}/{route}", plain)
@@ -111,6 +122,19 @@ def _register(blueprint: func.Blueprint, name: str, methods: Sequence[str], rout
 
     blueprint.function_name(name)(blueprint.route(route=route, methods=list(with_head))(door))
     ROUTES.append(RegisteredRoute(route, with_head))
+
+
+async def _recently(name: str, call: Call, handler: Handler) -> Response:
+    revision = call.services.index.revision()
+    request = call.request
+    if revision is None or "if-none-match" in request.headers or request.method == "HEAD":
+        return await handler(call)
+    key = (name, call.scope, call.base_url, call.query, call.accept, accepts_gzip(request))
+    if (known := _answers.find(key, revision)) is not None:
+        return known
+    answer = await handler(call)
+    _answers.remember(key, revision, answer)
+    return answer
 
 
 async def _answer(req: Request, handler: Door) -> Response:

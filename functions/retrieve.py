@@ -56,9 +56,9 @@ async def retrieve_instance(call: Call) -> Response:
     return content_answer(call.request, representation)
 
 
-@dicomweb(blueprint, "study_metadata", ["GET"], f"{STUDY}/metadata")
-@dicomweb(blueprint, "series_metadata", ["GET"], f"{SERIES}/metadata")
-@dicomweb(blueprint, "instance_metadata", ["GET"], f"{INSTANCE}/metadata")
+@dicomweb(blueprint, "study_metadata", ["GET"], f"{STUDY}/metadata", repeats=True)
+@dicomweb(blueprint, "series_metadata", ["GET"], f"{SERIES}/metadata", repeats=True)
+@dicomweb(blueprint, "instance_metadata", ["GET"], f"{INSTANCE}/metadata", repeats=True)
 async def retrieve_metadata(call: Call) -> Response:
     """The data sets of everything the path names, bulk data by URI."""
     selected = negotiate(Resource.METADATA, call.accept)

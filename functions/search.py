@@ -16,22 +16,22 @@ from shared.services.search import search
 blueprint = func.Blueprint()
 
 
-@dicomweb(blueprint, "search_studies", ["GET"], "studies")
+@dicomweb(blueprint, "search_studies", ["GET"], "studies", repeats=True)
 async def search_studies(call: Call) -> Response:
     """Studies of the partition."""
     return await _search(call, Level.STUDY)
 
 
-@dicomweb(blueprint, "search_series", ["GET"], "series")
-@dicomweb(blueprint, "search_series_of_study", ["GET"], f"{STUDY}/series")
+@dicomweb(blueprint, "search_series", ["GET"], "series", repeats=True)
+@dicomweb(blueprint, "search_series_of_study", ["GET"], f"{STUDY}/series", repeats=True)
 async def search_series(call: Call) -> Response:
     """Series of the partition or of a study."""
     return await _search(call, Level.SERIES)
 
 
-@dicomweb(blueprint, "search_instances", ["GET"], "instances")
-@dicomweb(blueprint, "search_instances_of_study", ["GET"], f"{STUDY}/instances")
-@dicomweb(blueprint, "search_instances_of_series", ["GET"], f"{SERIES}/instances")
+@dicomweb(blueprint, "search_instances", ["GET"], "instances", repeats=True)
+@dicomweb(blueprint, "search_instances_of_study", ["GET"], f"{STUDY}/instances", repeats=True)
+@dicomweb(blueprint, "search_instances_of_series", ["GET"], f"{SERIES}/instances", repeats=True)
 async def search_instances(call: Call) -> Response:
     """Instances of the partition, of a study or of a series."""
     return await _search(call, Level.INSTANCE)

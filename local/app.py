@@ -1,7 +1,6 @@
-"""The Function App as an ASGI application: its own HTTP functions behind a Starlette router."""
+"""The Function App as an ASGI application: its own HTTP functions, found by their route templates."""
 
 import os
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,9 +12,10 @@ from azure.functions.decorators.function_app import Function
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import Lifespan, Receive, Scope, Send
 
 from function_app import app as function_app
+from local.routing import Routes
 from local.triggers import Triggers
 from shared.services.context import process
 
@@ -44,28 +44,32 @@ def http_functions(functions: Iterable[Function]) -> Iterator[HttpFunction]:
             yield HttpFunction(str(function.get_function_name()), trigger.route, methods, function.get_user_function())
 
 
-def starlette_path(template: str) -> str:
-    """A Functions route template in Starlette's words: ``{*rest}`` is ``{rest:path}``."""
-    return "/" + re.sub(r"\{\*(\w+)\}", r"{\1:path}", template)
+class Application:
+    """HTTP functions as an ASGI application: each request goes to the one whose route and methods match.
+
+    Functions answer every failure themselves, so nothing stands between them and the server.
+    """
+
+    def __init__(self, functions: Iterable[HttpFunction], lifespan: Lifespan[Starlette] | None = None) -> None:
+        self._routes: Routes[Handler] = Routes()
+        self._lifespan = Starlette(lifespan=lifespan)
+        for function in functions:
+            self._routes.add(function.template, function.methods, function.handler)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._lifespan(scope, receive, send)
+            return
+        found = self._routes.find(scope["method"], scope["path"])
+        if found is None:
+            await Response(status_code=501)(scope, receive, send)
+            return
+        handler, scope["path_params"] = found
+        response = await handler(Request(scope, receive))
+        await response(scope, receive, send)
 
 
-def specificity(template: str) -> tuple[tuple[int, str], ...]:
-    """Sorts literal segments before parameters and those before a catch-all, as ASP.NET routing ranks them."""
-    return tuple((_rank(segment), segment) for segment in template.split("/"))
-
-
-def _rank(segment: str) -> int:
-    return 2 if segment.startswith("{*") else 1 if segment.startswith("{") else 0
-
-
-def _route(function: HttpFunction) -> Route:
-    """A route that matches as ASP.NET's do: in any letter case, with or without a slash at the end."""
-    route = Route(starlette_path(function.template), function.handler, methods=list(function.methods))
-    route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + "/?$", re.IGNORECASE)
-    return route
-
-
-def create_app() -> Starlette:
+def create_app() -> Application:
     """The ASGI application that one worker process serves."""
     functions = function_app.get_functions()
 
@@ -80,5 +84,4 @@ def create_app() -> Starlette:
             await triggers.stop()
             await process.close()
 
-    routed = sorted(http_functions(functions), key=lambda function: specificity(function.template))
-    return Starlette(routes=[_route(function) for function in routed], lifespan=lifespan)
+    return Application(http_functions(functions), lifespan)

@@ -9,6 +9,8 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 
 PART_END = b"\r\n"
+SMALL = 16 * 1024
+"""Bytes below which a chunk is put together with the head rather than sent by itself."""
 
 
 def new_boundary() -> str:
@@ -28,11 +30,14 @@ def part_head(boundary: str, headers: Mapping[str, str]) -> bytes:
 
 
 async def part(head: bytes, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """A part's head, content and end. The head goes out with the first of the content: it is not sent alone, and not
-    at all if the content can't be read.
-    """
+    """A part's head, content and end; nothing at all if the first of the content can't be read."""
     async for chunk in content:
-        yield head + chunk
+        if len(chunk) < SMALL:
+            yield head + chunk
+        else:
+            if head:
+                yield head
+            yield chunk
         head = b""
     yield head + PART_END
 

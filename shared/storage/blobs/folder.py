@@ -5,8 +5,10 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -17,9 +19,14 @@ from shared.storage.blobs.probe import write_and_read
 P = ParamSpec("P")
 T = TypeVar("T")
 
-CHUNK = 1024 * 1024
+CHUNK = 128 * 1024
+"""Bytes read at a time: what fits into a processor's own cache is sent on much faster than what has left it."""
 WRITE_BEHIND = 4 * 1024 * 1024
 """Bytes of a put that may wait in memory before they are written."""
+OPENED_AHEAD = 16
+"""Files that are open while one after the other is read."""
+READ_AHEAD = 512 * 1024
+"""Bytes of each that the system is asked to have in memory by then."""
 PARTIAL = "~partial"
 """The folder of blobs being written; no partition can have that name."""
 LEFT_BEHIND_SECONDS = 24 * 3600
@@ -70,11 +77,30 @@ class FolderBlobs:
         return length + waiting_bytes
 
     async def read(self, name: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-        file = await self._run(_open, self._root / name)
+        (file,) = await self._run(_open_all, [self._root / name])
+        async with aclosing(self._contents(file, offset, length)) as contents:
+            async for chunk in contents:
+                yield chunk
+
+    async def read_in_turn(self, blobs: AsyncIterator[tuple[str, int]]) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The files of a group are opened at once, which lets the system read them ahead."""
+        async for group in _groups(blobs):
+            files = deque(await self._run(_open_all, [self._root / name for name, _ in group]))
+            try:
+                for _, length in group:
+                    async with aclosing(self._contents(files.popleft(), 0, length)) as contents:
+                        yield contents
+            finally:
+                for file in files:
+                    os.close(file)
+
+    async def _contents(self, file: int, offset: int, length: int | None) -> AsyncGenerator[bytes]:
+        """A file's bytes; closes it at the end."""
         try:
-            left = (await self._run(os.fstat, file)).st_size - offset if length is None else length
+            left = os.fstat(file).st_size - offset if length is None else length
             while left > 0:
-                chunk = await self._run(os.pread, file, min(left, CHUNK), offset)
+                size = min(left, CHUNK)
+                chunk = _cached(file, size, offset) or await self._run(os.pread, file, size, offset)
                 if not chunk:
                     raise BlobMissing("A stored file is shorter than the index says.")
                 offset += len(chunk)
@@ -168,6 +194,41 @@ class _PartialFile:
         file, self._file = self._file, None
         if file is not None:
             os.close(file)
+
+
+async def _groups(blobs: AsyncIterator[tuple[str, int]]) -> AsyncIterator[list[tuple[str, int]]]:
+    group = []
+    async for blob in blobs:
+        group.append(blob)
+        if len(group) == OPENED_AHEAD:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _open_all(paths: Sequence[Path]) -> list[int]:
+    files: list[int] = []
+    try:
+        for path in paths:
+            files.append(_open(path))
+    except BaseException:
+        for file in files:
+            os.close(file)
+        raise
+    for file in files:
+        os.posix_fadvise(file, 0, READ_AHEAD, os.POSIX_FADV_WILLNEED)
+    return files
+
+
+def _cached(file: int, size: int, offset: int) -> bytes:
+    """What the system has in memory of a part of a file, which takes no waiting for a disk; nothing if it hasn't all."""
+    buffer = bytearray(size)
+    try:
+        read = os.preadv(file, [buffer], offset, os.RWF_NOWAIT)
+    except OSError:  # nothing is there, or this file system can't tell
+        return b""
+    return bytes(buffer) if read == size else b""
 
 
 def _open(path: Path) -> int:

@@ -13,6 +13,7 @@ from obstore.store import ObjectStore
 
 from shared.dicom.model import ByteRange
 from shared.errors import BlobExists, BlobMissing, StorageError
+from shared.storage.blobs.ahead import read_ahead
 from shared.storage.blobs.in_order import in_order
 from shared.storage.blobs.probe import write_and_read
 from shared.storage.blobs.spans import cut, spans
@@ -92,6 +93,9 @@ class ObjectBlobs(ABC):
             async for content in contents:
                 for start in range(0, len(content), CHUNK):
                     yield bytes(content[start : start + CHUNK])
+
+    def read_in_turn(self, blobs: AsyncIterator[tuple[str, int]]) -> AsyncIterator[AsyncIterator[bytes]]:
+        return read_ahead(self, blobs)
 
     async def read_ranges(self, name: str, ranges: Sequence[ByteRange]) -> list[bytes]:
         covering = spans(ranges)

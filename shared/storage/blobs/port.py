@@ -28,6 +28,12 @@ class BlobStore(Protocol):
     def read(self, name: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """Stream a blob or a part of it, in chunks of at most 1 MiB. Raises BlobMissing at the first chunk."""
 
+    def read_in_turn(self, blobs: AsyncIterator[tuple[str, int]]) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The contents of blobs, given by name and length, in their order. Read each before asking for the next.
+
+        A store prepares what lies ahead as suits it, in bounded memory. Raises BlobMissing before or at the first chunk.
+        """
+
     async def read_ranges(self, name: str, ranges: Sequence[ByteRange]) -> list[bytes]:
         """Read several parts at once, in order. Meant for frames: the parts are held in memory."""
 

@@ -84,6 +84,9 @@ class Index(Protocol):
         Gives the blobs' names; none when nothing is there. Emptied series and studies go with their instances.
         """
 
+    def revision(self) -> int | None:
+        """A number that is the same as before only if nothing has changed since; None where that can't be told at once."""
+
     async def search(self, search: Search) -> Page:
         """Find studies, series or instances."""
 

@@ -25,6 +25,7 @@ from shared.storage.index.sqlite.feed import SqliteFeed
 from shared.storage.index.sqlite.operations import SqliteOperations
 from shared.storage.index.sqlite.plan import draft
 from shared.storage.index.sqlite.readers import Readers
+from shared.storage.index.sqlite.revision import Revision
 from shared.storage.index.sqlite.schema import SCHEMA_VERSION
 from shared.storage.index.sqlite.tags import SqliteTags
 from shared.storage.index.sqlite.writer import Writer
@@ -40,6 +41,7 @@ class SqliteIndex:
         self._path = path
         self._writer = Writer(path)
         self._readers = Readers(path)
+        self._revision = Revision(path)
         self._feed = SqliteFeed(self._writer, self._readers)
         self._tags = SqliteTags(self._writer, self._readers)
         self._operations = SqliteOperations(self._writer, self._readers)
@@ -67,6 +69,7 @@ class SqliteIndex:
             with storage_errors():
                 self._writer.start()
                 self._readers.start()
+                self._revision.start()
         except BaseException as error:
             self._close()
             if isinstance(error, OSError):
@@ -77,6 +80,7 @@ class SqliteIndex:
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
+        self._revision.stop()
         self._readers.stop()
         self._writer.stop()
 
@@ -99,8 +103,18 @@ class SqliteIndex:
     async def search(self, search_: Search) -> Page:
         return await self._readers.run(partial(search.find, search=search_))
 
+    def revision(self) -> int | None:
+        return self._revision.number()
+
     async def instance(self, key: InstanceKey) -> StoredInstance | None:
-        return await self._readers.run(partial(reads.instance, key=key))
+        recent = self._revision.recent(key)
+        if recent is not None:
+            return recent
+        seen = self._revision.seen
+        found = await self._readers.run(partial(reads.instance, key=key))
+        if found is not None:
+            self._revision.remember(found, seen)
+        return found
 
     async def instances(self, scope: Scope) -> AsyncIterator[StoredInstance]:
         position: reads.Position | None = reads.START
