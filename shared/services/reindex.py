@@ -10,6 +10,7 @@ from shared.dicom.model import DataSet
 from shared.dicom.query_tags import InvalidTagValue, value_of
 from shared.services.aside import fetch
 from shared.services.context import Services
+from shared.services.known_tags import REMEMBERED_SECONDS
 from shared.services.offload import offload
 from shared.services.pacing import Pace
 from shared.services.running import Run, Work, now
@@ -27,13 +28,16 @@ CLOCKS_APART = 5 * 60 * 1_000_000
 
 
 async def reindex(services: Services, run: Run) -> None:
-    """Index all instances by the tags that name this operation, then set these ready. Without any nothing is done."""
+    """Index all instances by the tags that name this operation, then set these ready. Without any nothing is done.
+
+    Once they are ready, every process judges what it stores by them.
+    """
     tags = await _tags(services, run)
     if not tags:
         return
     if not run.progress:
         await run.checkpoint({}, 0)
-        await run.rest(services.index.tags.settle_seconds)
+        await run.rest(max(services.index.tags.settle_seconds, REMEMBERED_SECONDS))
     await _Reindex(services, run, tags).work()
     await services.index.tags.set_ready([tag.key for tag in tags])
 
