@@ -13,7 +13,10 @@ ALWAYS = {
     "Content-Security-Policy": "frame-src 'self';",
     "api-supported-versions": "1, 2",
 }
-EXPOSED = "Content-Location, Content-Range, ETag, Link, Location, Retry-After, Warning, X-Total-Count"
+EXPOSED = (
+    "Content-Location, Content-Range, ETag, Link, Location, Retry-After, Warning, X-Total-Count, "
+    "erroneous-dicom-attributes"
+)
 PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
     "Access-Control-Allow-Headers": (

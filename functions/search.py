@@ -10,8 +10,9 @@ from shared.dicom.model import Level
 from shared.dicomweb.accept import Resource, negotiate
 from shared.dicomweb.media_types import DICOM_XML
 from shared.dicomweb.multipart_writer import new_boundary, related_content_type
-from shared.dicomweb.query import parse_query
+from shared.dicomweb.query import Query, parse_query, searched_by
 from shared.services.search import search
+from shared.services.tags import SearchTags, searched
 
 blueprint = func.Blueprint()
 
@@ -39,9 +40,10 @@ async def search_instances(call: Call) -> Response:
 
 async def _search(call: Call, level: Level) -> Response:
     selected = negotiate(Resource.SEARCH, call.accept)
-    query = parse_query(call.query, level, _named(call))
-    found = await search(call.services, level, call.scope, query, call.api_version, call.base_url)
-    headers = {"X-Total-Count": str(found.total)}
+    extended = await searched(call.services, searched_by(call.query))
+    query = parse_query(call.query, level, _named(call), extended=extended.attributes)
+    found = await search(call.services, level, call.scope, query, call.api_version, call.base_url, extended)
+    headers = {"X-Total-Count": str(found.total), **_erroneous(query, extended)}
     if warnings := [*query.warnings, *_more(found.total - query.offset - found.count)]:
         headers["Warning"] = ", ".join(f'299 {call.host}: "{text}"' for text in warnings)
     if not found.count:
@@ -52,6 +54,12 @@ async def _search(call: Call, level: Level) -> Response:
         return stream_answer(call.request, xml_parts(found.objects, boundary), headers, compressible=True)
     headers["Content-Type"] = DICOM_JSON
     return stream_answer(call.request, json_array(found.objects), headers, compressible=True)
+
+
+def _erroneous(query: Query, extended: SearchTags) -> dict[str, str]:
+    """Which attributes some instances could not be indexed by, as the client called them."""
+    names = [name for path, name in query.filters.items() if path in extended.erroneous]
+    return {"erroneous-dicom-attributes": ",".join(names)} if names else {}
 
 
 def _more(remaining: int) -> list[str]:

@@ -111,7 +111,7 @@ def parse_query(
         conditions=tuple(found for found in conditions if found is not None),
         order=_order(controls.get("orderby", ()), level, attributes),
         limit=limit,
-        offset=_whole_number(controls, "offset", "0 or more") or 0,
+        offset=_whole_number(controls, "offset", "0 or more", smallest=0) or 0,
         filters={attribute.path: name for attribute, name, _ in wanted},
         include=include,
         include_all=include_all,
@@ -124,13 +124,6 @@ def searched_by(raw: str) -> frozenset[str]:
     """The paths of the attributes that a query string, as it was sent, gives values. Raises BadRequest."""
     _, filters = _sorted_out(_pairs(raw))
     return frozenset(path for name, _ in filters if (path := attribute_path(name)))
-
-
-def parse_page(raw: str) -> tuple[int, int]:
-    """Limit and offset of a list, from the query string as it was sent. Raises BadRequest."""
-    controls, _ = _sorted_out(_pairs(raw))
-    limit = _whole_number(controls, "limit", f"between 1 and {MAX_LIMIT}", smallest=1, largest=MAX_LIMIT)
-    return limit or DEFAULT_LIMIT, _whole_number(controls, "offset", "0 or more") or 0
 
 
 def attribute_path(name: str) -> str | None:
@@ -219,11 +212,11 @@ def _boolean(controls: _Controls, name: str) -> bool:
     return value is not None and value.lower() == "true"
 
 
-def _whole_number(controls: _Controls, name: str, span: str, smallest: int = 0, largest: int = 10**18) -> int | None:
+def _whole_number(controls: _Controls, name: str, span: str, smallest: int) -> int | None:
     value = _only(controls, name)
     if value is None:
         return None
-    if not re.fullmatch("[0-9]{1,18}", value) or not smallest <= int(value) <= largest:
+    if not re.fullmatch("[0-9]{1,18}", value) or int(value) < smallest:
         field = name.capitalize()
         raise BadRequest(f"The query parameter '{field}' is invalid. The field {field} must be {span}.")
     return int(value)

@@ -5,7 +5,7 @@ import time
 
 from shared.storage.index.tags import Tags, TagSet
 
-REMEMBERED_SECONDS = 2.0
+REMEMBERED_SECONDS = 1.0
 
 
 class KnownTags:

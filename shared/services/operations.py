@@ -77,10 +77,16 @@ async def cancel(services: Services, operation: str) -> Operation:
 
 
 async def run_due(services: Services, budget_seconds: float = BUDGET_SECONDS) -> None:
-    """Work at the operations that nobody works at, until none are left or the time is used up."""
+    """Work at the operations that nobody works at, each once, until none are left or the time is used up."""
     deadline = time.monotonic() + budget_seconds
-    while time.monotonic() < deadline and (due := await services.index.operations.due(now(), DUE_BATCH)):
-        attempts = (partial(attempt, services, WORKS, each.id, deadline) for each in due)
+    tried: set[str] = set()
+    while time.monotonic() < deadline:
+        due = await services.index.operations.due(now(), DUE_BATCH)
+        untried = [each.id for each in due if each.id not in tried]
+        if not untried:
+            return
+        tried.update(untried)
+        attempts = (partial(attempt, services, WORKS, each, deadline) for each in untried)
         await asyncio.gather(*map(services.background.run, attempts))
 
 

@@ -10,10 +10,11 @@ from itertools import groupby
 from shared.dicom.model import Level
 from shared.errors import Conflict, StorageError
 from shared.services.context import Services
-from shared.services.replay import Unreadable, record
+from shared.services.indexing import Draft, commit
+from shared.services.replay import Unreadable, draft
 from shared.services.tombstones import buried
 from shared.storage.blobs.names import InstanceBlob
-from shared.storage.index.model import InstanceRecord, Scope, Search
+from shared.storage.index.model import Scope, Search
 from shared.storage.index.port import CommitMode, CommitResult
 
 BATCH = 100
@@ -87,29 +88,29 @@ async def _replay(
 ) -> None:
     turn = asyncio.Semaphore(PARALLEL_READS)
 
-    async def read(blob: InstanceBlob) -> InstanceRecord | Unreadable:
+    async def read(blob: InstanceBlob) -> Draft | Unreadable:
         async with turn:
-            return await record(services, blob)
+            return await draft(services, blob)
 
     found = await asyncio.gather(*map(read, blobs))
     outcome.unreadable += [each for each in found if isinstance(each, Unreadable)]
-    records = [each for each in found if isinstance(each, InstanceRecord)]
-    purge_due = time.time() + services.settings.purge_after_seconds
-    for living, group in groupby(records, key=lambda each: each.blob not in dead):
+    drafts = [each for each in found if isinstance(each, Draft)]
+    for living, group in groupby(drafts, key=lambda each: each.record.blob not in dead):
         committed = list(group)
-        results = await services.index.commit(committed, mode, purge_due)
+        results = await commit(services, committed, mode)
         if CommitResult.FAILED in results:
             raise StorageError("The index failed. Start again with an empty one.")
         counted = sum(result is not CommitResult.EXISTS for result in results) if living else 0
         outcome.indexed += counted - results.count(CommitResult.REPLACED)
         outcome.superseded += len(results) - counted + results.count(CommitResult.REPLACED)
         if not living:
-            await _bury_again(services, committed, purge_due)
+            await _bury_again(services, committed)
 
 
-async def _bury_again(services: Services, records: list[InstanceRecord], purge_due: float) -> None:
-    for each in records:
-        key = each.key
+async def _bury_again(services: Services, drafts: list[Draft]) -> None:
+    purge_due = time.time() + services.settings.purge_after_seconds
+    for each in drafts:
+        key = each.record.key
         stored = await services.index.instance(key)
-        if stored is not None and stored.version == each.version:
+        if stored is not None and stored.version == each.record.version:
             await services.index.delete(Scope(key.partition, key.study, key.series, key.instance), purge_due)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from shared.errors import BlobMissing, StorageError
 from shared.services.aside import remove
 from shared.services.context import Services
-from shared.services.replay import Unreadable, record
+from shared.services.indexing import commit
+from shared.services.replay import Unreadable, draft
 from shared.services.tombstones import sweep
 from shared.storage.blobs.names import FOLDERS, InstanceBlob
 from shared.storage.index.port import CommitMode, CommitResult
@@ -90,13 +91,12 @@ async def _settle(services: Services, name: str, outcome: Reconciled) -> None:
     if blob is None:
         return
     try:
-        found = await record(services, blob)
+        found = await draft(services, blob)
         if isinstance(found, Unreadable):
             outcome.unreadable += 1
             logger.error("The stray blob %s can't be read as an instance and is left where it is.", name)
             return
-        purge_due = time.time() + services.settings.purge_after_seconds
-        (result,) = await services.index.commit([found], CommitMode.CREATE, purge_due)
+        (result,) = await commit(services, [found], CommitMode.CREATE)
         if result is CommitResult.EXISTS:
             await remove(services.blobs, name)
             outcome.removed += 1

@@ -1,13 +1,13 @@
 """From a scanned Part 10 file to the record that the index keeps of it."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from shared.dicom.attributes import INSTANCE_UID, SERIES_UID, STUDY_UID
+from shared.dicom.attributes import INSTANCE_UID, SERIES_UID, STUDY_UID, Attribute
 from shared.dicom.identifiers import is_uid, trim_uid
 from shared.dicom.layout import encode_layout
 from shared.dicom.matching import level_dataset, match_values
@@ -59,14 +59,15 @@ class Admission:
         )
 
 
-def admit(part10: Part10, study: str | None, api_version: int) -> Admission:
+def admit(part10: Part10, study: str | None, api_version: int, extended: Sequence[Attribute] = ()) -> Admission:
     """Validate a scanned file by the rules of the API version; ``study`` is the UID the URL names, if any.
 
-    Raises Refused with the reason and comments that the store answer gives.
+    ``extended`` are the attributes of the extended query tags whose values have to be valid. Raises Refused with the
+    reason and comments that the store answer gives.
     """
     dataset = part10.dataset
     sop_class, instance = _uid(dataset, SOP_CLASS_UID), _uid(dataset, INSTANCE_UID)
-    findings = validate(dataset, api_version)
+    findings = validate(dataset, api_version, extended)
     if findings.errors:
         raise Refused(Failed(FailureReason.VALIDATION_FAILED, sop_class, instance, findings.errors))
     if study is not None and _uid(dataset, STUDY_UID) != trim_uid(study):
@@ -78,7 +79,7 @@ def admit(part10: Part10, study: str | None, api_version: int) -> Admission:
         instance=instance or "",
         dataset=cleaned(dataset, findings),
         comments=findings.comments,
-        multi_valued=bool(multi_valued(dataset)),
+        multi_valued=bool(multi_valued(dataset, extended)),
     )
 
 

@@ -8,8 +8,10 @@ import orjson
 
 from shared.dicom.model import DataSet
 from shared.dicom.query_tags import InvalidTagValue, value_of
+from shared.errors import BlobMissing
 from shared.services.aside import fetch
 from shared.services.context import Services
+from shared.services.known_tags import REMEMBERED_SECONDS
 from shared.services.offload import offload
 from shared.services.pacing import Pace
 from shared.services.running import Run, Work, now
@@ -24,16 +26,20 @@ TAGS_SECONDS = 60.0
 LOOK_SECONDS = 0.2
 CLOCKS_APART = 5 * 60 * 1_000_000
 """Microseconds that clocks may differ by: instances stored later than this after the tags carry their values."""
+UNREADABLE = "The stored metadata can't be read."
 
 
 async def reindex(services: Services, run: Run) -> None:
-    """Index all instances by the tags that name this operation, then set these ready. Without any nothing is done."""
+    """Index all instances by the tags that name this operation, then set these ready. Without any nothing is done.
+
+    Once they are ready, every process judges what it stores by them.
+    """
     tags = await _tags(services, run)
     if not tags:
         return
     if not run.progress:
         await run.checkpoint({}, 0)
-        await run.rest(services.index.tags.settle_seconds)
+        await run.rest(max(services.index.tags.settle_seconds, REMEMBERED_SECONDS))
     await _Reindex(services, run, tags).work()
     await services.index.tags.set_ready([tag.key for tag in tags])
 
@@ -99,28 +105,35 @@ class _Reindex:
         entries: list[TagEntry] = []
         errors: list[TagError] = []
         for stored in page:
-            held = await fetch(self._services, stored.metadata)
-            values, wrong = await offload(len(held), self._values, held)
+            values, wrong = await self._values(stored)
             if values:
                 entries.append(TagEntry(stored.key, stored.version, values))
-            errors += (TagError(tag, stored.key, stored.version, now(), message) for tag, message in wrong)
+            errors += (TagError(tag, stored.key, stored.version, now(), message) for tag, message in wrong.items())
             await asyncio.sleep(0)
         if entries:
             await self._services.index.tags.index(entries)
         if errors:
             await self._services.index.tags.record_errors(errors)
 
-    def _values(self, held: bytes) -> tuple[tuple[TagValue, ...], list[tuple[int, str]]]:
-        """The values that an instance gives to the tags, and what is wrong with those that it can't give."""
-        dataset: DataSet = orjson.loads(zlib.decompress(held))
-        values, wrong = [], []
-        for tag in self._tags:
-            made = tag.definition
-            try:
-                value = value_of(dataset, made.path, made.vr, made.private_creator, only_one=True)
-            except InvalidTagValue as error:
-                wrong.append((tag.key, error.message))
-                continue
+    async def _values(self, stored: StoredInstance) -> tuple[tuple[TagValue, ...], dict[int, str]]:
+        """The values that an instance gives to the tags, and by the tags' keys why it can't give others."""
+        try:
+            held = await fetch(self._services, stored.metadata)
+            return await offload(len(held), _given, held, self._tags)
+        except (BlobMissing, zlib.error, orjson.JSONDecodeError):
+            return (), {tag.key: UNREADABLE for tag in self._tags}
+
+
+def _given(metadata: bytes, tags: Sequence[QueryTag]) -> tuple[tuple[TagValue, ...], dict[int, str]]:
+    dataset: DataSet = orjson.loads(zlib.decompress(metadata))
+    values, wrong = [], {}
+    for tag in tags:
+        made = tag.definition
+        try:
+            value = value_of(dataset, made.path, made.vr, made.private_creator, only_one=True)
+        except InvalidTagValue as error:
+            wrong[tag.key] = error.message
+        else:
             if value is not None:
                 values.append(TagValue(tag.index_key, value))
-        return tuple(values), wrong
+    return tuple(values), wrong

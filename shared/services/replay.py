@@ -6,9 +6,9 @@ from shared.dicom.scanner import Scanner
 from shared.errors import InvalidInstance
 from shared.services.aside import put_aside
 from shared.services.context import Services
+from shared.services.indexing import Draft
 from shared.services.records import Refused, admit
 from shared.storage.blobs.names import InstanceBlob
-from shared.storage.index.model import InstanceRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,11 @@ class Unreadable:
     reason: str
 
 
-async def record(services: Services, blob: InstanceBlob) -> InstanceRecord | Unreadable:
-    """The record that storing the blob's bytes makes, by the rules of the API version they were stored under."""
+async def draft(services: Services, blob: InstanceBlob) -> Draft | Unreadable:
+    """The record that storing the blob's bytes makes, by the rules of the API version they were stored under.
+
+    Extended query tags don't count: what was stored before one was added is not refused for it.
+    """
     scanner = Scanner()
     try:
         async for chunk in services.blobs.read(blob.name):
@@ -31,4 +34,5 @@ async def record(services: Services, blob: InstanceBlob) -> InstanceRecord | Unr
         return Unreadable(blob.name, error.detail)
     except Refused as refused:
         return Unreadable(blob.name, " ".join(refused.failure.comments))
-    return await put_aside(services.blobs, admission.record(blob.partition, blob.version, blob.name, part10))
+    record = admission.record(blob.partition, blob.version, blob.name, part10)
+    return Draft(await put_aside(services.blobs, record))

@@ -1,7 +1,7 @@
 """Searching: the index finds, this shapes what each match answers (PS3.18 10.6.3.3, tables 10.6.3-3 to -5)."""
 
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,15 +16,18 @@ from shared.dicom.attributes import (
     SERIES_RELATED_INSTANCES,
     STUDY_RELATED_INSTANCES,
     STUDY_RELATED_SERIES,
+    Attribute,
     default_tags,
 )
 from shared.dicom.model import DataSet, Level
+from shared.dicom.query_tags import creator_place, place_of
 from shared.dicomweb.query import Query
 from shared.dicomweb.urls import resource_url
 from shared.services.aside import fetch
 from shared.services.context import Services
 from shared.services.metadata import REFERENCE, absolute
 from shared.services.offload import offload
+from shared.services.tags import NO_TAGS, SearchTags
 from shared.storage.index.model import Match, Scope, Search
 
 COMPUTED = {
@@ -39,19 +42,20 @@ COMPUTED = {
 class Answer:
     """What each match of one search answers.
 
-    ``levels`` are those whose default attributes are given, ``tags`` all that is given when present;
-    ``everything`` stands for all that is known of ``levels``.
+    ``levels`` are those whose default attributes are given, ``tags`` all that is given when present, and ``private``
+    the private attributes that are, in whichever block; ``everything`` stands for all that is known of ``levels``.
     """
 
     level: Level
     levels: tuple[Level, ...]
     tags: frozenset[str]
     everything: bool
+    private: tuple[Attribute, ...] = ()
 
     @property
     def needs_metadata(self) -> bool:
         """Whether the attributes that the index keeps by level are not enough."""
-        if self.everything and self.level is Level.INSTANCE:
+        if self.private or (self.everything and self.level is Level.INSTANCE):
             return True
         kept = frozenset().union(*(LEVEL_TAGS[level] for level in Level if level <= self.level))
         return not self.tags <= kept | KNOWN_WITHOUT_METADATA
@@ -72,10 +76,19 @@ class Found:
 
 
 async def search(
-    services: Services, level: Level, scope: Scope, query: Query, api_version: int, base_url: str
+    services: Services,
+    level: Level,
+    scope: Scope,
+    query: Query,
+    api_version: int,
+    base_url: str,
+    extended: SearchTags = NO_TAGS,
 ) -> Found:
-    """Run a parsed query over what ``scope`` names. Gives matches of ``level``."""
-    answer = answer_for(level, scope, query, api_version)
+    """Run a parsed query over what ``scope`` names. Gives matches of ``level``.
+
+    ``extended`` are the extended query tags that the query was parsed with.
+    """
+    answer = answer_for(level, scope, query, api_version, extended)
     page = await services.index.search(
         Search(
             level=level,
@@ -85,6 +98,7 @@ async def search(
             limit=query.limit,
             offset=query.offset,
             with_metadata=answer.needs_metadata,
+            tags=tuple(extended.keys.values()),
         )
     )
     return Found(_objects(services, page.matches, answer, base_url), len(page.matches), page.total)
@@ -100,7 +114,7 @@ def _object(match: Match, answer: Answer, base_url: str) -> bytes:
     return orjson.dumps(dataset(match, answer, base_url))
 
 
-def answer_for(level: Level, scope: Scope, query: Query, api_version: int) -> Answer:
+def answer_for(level: Level, scope: Scope, query: Query, api_version: int, extended: SearchTags = NO_TAGS) -> Answer:
     """Which attributes a search answers: the defaults of its levels, the path's UIDs, filters and includefield.
 
     A level whose UID the path names is left out but for that UID (the behaviour of the map's resources).
@@ -109,8 +123,9 @@ def answer_for(level: Level, scope: Scope, query: Query, api_version: int) -> An
     levels = tuple(each for each in Level if each <= level and not named.get(each))
     tags = frozenset().union(*(default_tags(each, api_version) for each in levels), COMPUTED[level])
     always = {LEVEL_UID[each] for each in Level if each <= level} | {INSTANCE_AVAILABILITY, RETRIEVE_URL}
-    asked = {path.split(".")[0] for path in (*query.filters, *query.include)}
-    return Answer(level, levels, tags | always | asked, query.include_all)
+    private = {path: each for path, each in extended.attributes.items() if each.private_creator is not None}
+    asked = {path.split(".")[0] for path in (*(query.filters.keys() - private), *query.include)}
+    return Answer(level, levels, tags | always | asked, query.include_all, tuple(private.values()))
 
 
 def dataset(match: Match, answer: Answer, base_url: str) -> DataSet:
@@ -120,7 +135,8 @@ def dataset(match: Match, answer: Answer, base_url: str) -> DataSet:
         metadata = _inflated(match.metadata)
         url = resource_url(base_url, *(metadata[LEVEL_UID[level]]["Value"][0] for level in Level))
         everything = answer.everything and answer.level is Level.INSTANCE
-        found |= _resolved(_chosen(metadata, answer.tags, everything=everything), url)
+        chosen = _chosen(metadata, answer.tags, everything=everything) | _private(metadata, answer.private)
+        found |= _resolved(chosen, url)
     for level, stored in match.datasets.items():
         found |= _chosen(orjson.loads(stored), answer.tags, everything=answer.everything and level in answer.levels)
     found |= _chosen(_computed(match, answer.level, base_url), answer.tags)
@@ -129,6 +145,16 @@ def dataset(match: Match, answer: Answer, base_url: str) -> DataSet:
 
 def _chosen(source: DataSet, tags: frozenset[str], *, everything: bool = False) -> DataSet:
     return source if everything else {tag: element for tag, element in source.items() if tag in tags}
+
+
+def _private(metadata: DataSet, attributes: Iterable[Attribute]) -> DataSet:
+    """Private attributes where they stand, each with the element that says whose it is (PS3.5 7.8.1)."""
+    found: DataSet = {}
+    for attribute in attributes:
+        place = place_of(metadata, attribute.path, attribute.private_creator)
+        if place is not None:
+            found |= {tag: metadata[tag] for tag in (creator_place(place), place)}
+    return found
 
 
 def _inflated(metadata: bytes) -> DataSet:

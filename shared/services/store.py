@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeVar
 
+from shared.dicom.attributes import Attribute
 from shared.dicom.file_meta import EMPTY_PREAMBLE, RECOGNISED, lacks_preamble
 from shared.dicom.model import Part10
 from shared.dicom.scanner import Scanner
@@ -20,9 +21,10 @@ from shared.dicomweb.urls import instance_url
 from shared.errors import InvalidInstance, StorageError
 from shared.services.aside import put_aside, remove
 from shared.services.context import Services
-from shared.services.records import Admission, Refused, admit, refusal
+from shared.services.indexing import Draft, commit, extended_attributes
+from shared.services.records import Refused, admit, refusal
 from shared.storage.blobs.names import InstanceBlob
-from shared.storage.index.model import InstanceRecord
+from shared.storage.index.model import InstanceKey
 from shared.storage.index.port import CommitMode, CommitResult
 from shared.storage.versions import new_version
 from shared.telemetry import describe
@@ -56,8 +58,14 @@ class StoreRequest:
 class _Written:
     """An instance whose bytes are durable, not yet in the index."""
 
-    admission: Admission
-    record: InstanceRecord
+    draft: Draft
+    sop_class: str
+    comments: tuple[str, ...]
+    multi_valued: bool
+
+    @property
+    def key(self) -> InstanceKey:
+        return self.draft.record.key
 
 
 _Entry: TypeAlias = _Written | Failed
@@ -126,11 +134,12 @@ class Store:
         version = new_version()
         request = self._request
         blob = InstanceBlob(request.partition, version, request.mode, request.api_version).name
-        scan = _Scan(self._request, version, blob)
         try:
+            scan = _Scan(self._request, version, blob, await extended_attributes(self._services))
             await self._services.blobs.put(blob, scan.through(chunks))
             written = scan.written()
-            return replace(written, record=await put_aside(self._services.blobs, written.record))
+            record = await put_aside(self._services.blobs, written.draft.record)
+            return replace(written, draft=replace(written.draft, record=record))
         except Refused as refused:
             return refused.failure
         except StorageError as error:
@@ -152,53 +161,53 @@ class Store:
     async def _commit(self, window: _Window) -> list[Outcome]:
         entries = [await entry if isinstance(entry, asyncio.Task) else entry for entry in window.entries]
         written = [entry for entry in entries if isinstance(entry, _Written)]
-        results = iter(await self._commit_records([entry.record for entry in written]))
+        results = iter(await self._commit_drafts([entry.draft for entry in written]))
         return [entry if isinstance(entry, Failed) else self._outcome(entry, next(results)) for entry in entries]
 
-    async def _commit_records(self, records: list[InstanceRecord]) -> list[CommitResult]:
-        """What became of each record. Whether one that failed took effect can't be known, so its blob stays."""
-        if not records:
+    async def _commit_drafts(self, drafts: Sequence[Draft]) -> list[CommitResult]:
+        """What became of each one. Whether one that failed took effect can't be known, so its blob stays."""
+        if not drafts:
             return []
-        purge_due = time.time() + self._services.settings.purge_after_seconds
         try:
-            results = await self._services.index.commit(records, self._request.mode, purge_due)
+            results = await commit(self._services, drafts, self._request.mode)
         except StorageError as error:
-            logger.error("%d instances could not be committed to the index: %s", len(records), describe(error))
-            results = [CommitResult.FAILED] * len(records)
+            logger.error("%d instances could not be committed to the index: %s", len(drafts), describe(error))
+            results = [CommitResult.FAILED] * len(drafts)
         self.storage_failed |= CommitResult.FAILED in results
-        await self._remove_refused(records, results)
+        await self._remove_refused(drafts, results)
         return results
 
-    async def _remove_refused(self, records: list[InstanceRecord], results: Sequence[CommitResult]) -> None:
-        for record, result in zip(records, results, strict=True):
+    async def _remove_refused(self, drafts: Sequence[Draft], results: Sequence[CommitResult]) -> None:
+        for draft, result in zip(drafts, results, strict=True):
             if result is CommitResult.EXISTS:
                 try:
-                    await remove(self._services.blobs, record.blob)
+                    await remove(self._services.blobs, draft.record.blob)
                 except StorageError as error:
                     logger.error("The blob of a refused instance could not be removed: %s", describe(error))
 
     def _outcome(self, written: _Written, result: CommitResult) -> Outcome:
-        admission, key = written.admission, written.record.key
+        key = written.key
         if result is CommitResult.FAILED:
-            return Failed(FailureReason.PROCESSING_FAILURE, admission.sop_class, key.instance)
+            return Failed(FailureReason.PROCESSING_FAILURE, written.sop_class, key.instance)
         if result is CommitResult.EXISTS:
-            return Failed(FailureReason.INSTANCE_EXISTS, admission.sop_class, key.instance)
+            return Failed(FailureReason.INSTANCE_EXISTS, written.sop_class, key.instance)
         return Stored(
-            admission.sop_class,
+            written.sop_class,
             key.instance,
             instance_url(self._request.base_url, key.study, key.series, key.instance),
-            admission.comments,
-            admission.multi_valued,
+            written.comments,
+            written.multi_valued,
         )
 
 
 class _Scan:
     """Reads an instance as it passes by on its way to the blob store."""
 
-    def __init__(self, request: StoreRequest, version: int, blob: str) -> None:
+    def __init__(self, request: StoreRequest, version: int, blob: str, extended: Sequence[Attribute]) -> None:
         self._request = request
         self._version = version
         self._blob = blob
+        self._extended = extended
         self._scanner = Scanner()
         self._slow = False
         self._written: _Written | None = None
@@ -224,8 +233,10 @@ class _Scan:
 
     def _admit(self, part10: Part10) -> _Written:
         request = self._request
-        admission = admit(part10, request.study, request.api_version)
-        return _Written(admission, admission.record(request.partition, self._version, self._blob, part10))
+        admitted = admit(part10, request.study, request.api_version, self._extended)
+        record = admitted.record(request.partition, self._version, self._blob, part10)
+        kept = admitted.dataset if part10.length <= SMALL_INSTANCE else None
+        return _Written(Draft(record, kept), admitted.sop_class, admitted.comments, admitted.multi_valued)
 
     def written(self) -> _Written:
         if self._written is None:

@@ -11,7 +11,7 @@ from azure.identity.aio import DefaultAzureCredential
 
 from shared.errors import StorageError
 from shared.storage.index.cosmos.container import Container
-from shared.storage.index.cosmos.containers import CATALOG, DEFINITIONS, INDEX
+from shared.storage.index.cosmos.containers import CATALOG, DEFINITIONS, FEED, INDEX
 from shared.storage.index.cosmos.patience import Patience, status_of
 
 CONNECT_TIMEOUT_S = 5
@@ -45,6 +45,7 @@ class Account:
         self._credential = credential
         proxy = client.get_database_client(database)
         self.index = Container(proxy.get_container_client(INDEX))
+        self.feed = Container(proxy.get_container_client(FEED))
         self.catalog = Container(proxy.get_container_client(CATALOG))
 
     @classmethod

@@ -3,10 +3,12 @@
 import logging
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
+from typing import Any
 
 from shared.storage.index.cosmos import reads
 from shared.storage.index.cosmos.account import Account
 from shared.storage.index.cosmos.delete import delete
+from shared.storage.index.cosmos.feed import CosmosFeed
 from shared.storage.index.cosmos.partitions import Partitions
 from shared.storage.index.cosmos.patience import Patience
 from shared.storage.index.cosmos.plan import draft
@@ -35,7 +37,7 @@ class CosmosIndex:
     """The index in the containers of an account. See ``Index`` for what each method does.
 
     What is changed at once are the documents of one study, up to 100 of them: a commit of records of several studies,
-    or of more than fit, is several changes, and so is a delete of more than 33 instances.
+    or of more than fit, is several changes, and so is a delete of more than 32 instances.
     """
 
     def __init__(self, account: Account) -> None:
@@ -43,6 +45,11 @@ class CosmosIndex:
         self._index = account.index
         self._partitions = Partitions(account.catalog)
         self._writer = Writer(account.index)
+        self._feed = CosmosFeed(account.index, account.feed, account.catalog)
+
+    @property
+    def feed(self) -> CosmosFeed:
+        return self._feed
 
     async def open(self) -> None:
         try:
@@ -87,6 +94,13 @@ class CosmosIndex:
 
     async def state(self, scope: Scope) -> ScopeState:
         return await reads.state(self._index, scope)
+
+    def changes(self) -> AsyncIterator[list[dict[str, Any]]]:
+        """The documents of the container ``index`` that change from now on, page by page for good.
+
+        For hosts that run the functions which Cosmos DB triggers. Raises StorageError.
+        """
+        return self._index.changes()
 
     async def partitions(self) -> list[Partition]:
         return await self._partitions.all()

@@ -1,6 +1,7 @@
 """The calls on one container that the index makes, each tried until it works or the deadline has passed."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from azure.core.exceptions import ResourceNotFoundError
@@ -11,7 +12,11 @@ from shared.storage.index.cosmos.patience import Patience, status_of
 from shared.storage.index.cosmos.sql import Query
 
 NOT_FOUND, CONFLICT, PRECONDITION_FAILED = 404, 409, 412
+SESSION_NOT_AVAILABLE = 1002
+"""Substatus of a 404 from replicas that lag behind what this process has seen."""
 MOST_ROWS_AT_ONCE = 1000
+POLL_S = 0.5
+"""How long to wait for more changes where there are none."""
 
 Document: TypeAlias = dict[str, Any]
 Operation: TypeAlias = tuple[str, tuple[Any, ...], dict[str, Any]]
@@ -31,7 +36,9 @@ class Container:
         async def call() -> Document | None:
             try:
                 return await self._proxy.read_item(document, _whole(key))
-            except ResourceNotFoundError:
+            except ResourceNotFoundError as error:
+                if getattr(error, "sub_status", None) == SESSION_NOT_AVAILABLE:
+                    raise
                 return None
 
         return await (patience or Patience()).run(call)
@@ -108,6 +115,38 @@ class Container:
 
         while (page := await (patience or Patience()).run(call)) is not None:
             yield page
+
+    async def changes(self) -> AsyncIterator[list[Document]]:
+        """Documents that were created or changed from now on, as they are then, page by page for good.
+
+        What changes in one logical partition comes in order; of a document that changes again before it was read only
+        the last form comes, and none of one that is gone by then.
+        """
+        start: dict[str, Any] = {"start_time": "Now"}
+        while True:
+            page, continuation = await self._changed(start)
+            start = {"continuation": continuation}
+            if page:
+                yield page
+            else:
+                await asyncio.sleep(POLL_S)
+
+    async def _changed(self, start: Mapping[str, Any]) -> tuple[list[Document], str]:
+        """One page of what changed, and where the next one begins."""
+
+        async def call() -> tuple[list[Document], str]:
+            answers: list[Mapping[str, str]] = []
+            found = self._proxy.query_items_change_feed(
+                response_hook=lambda headers, _: answers.append(headers), max_item_count=MOST_ROWS_AT_ONCE, **start
+            )
+            try:
+                page = [document async for document in await anext(found.by_page())]
+            except StopAsyncIteration:
+                page = []
+            # the SDK puts its place in all ranges where the answer had that in one
+            return page, answers[-1]["etag"]
+
+        return await Patience().run(call)
 
 
 def _whole(key: Key) -> Any:

@@ -1,7 +1,7 @@
 """Taking instances out of the index.
 
-Each batch takes as many as it is sure to hold, oldest first, with what changes of their study and series: whatever
-happens in between, counters and purge queue are right.
+Each batch takes as many as it is sure to hold, oldest first, with what changes of their study and series, and notes
+them in the outbox: whatever happens in between, counters, purge queue and change feed are right.
 """
 
 from collections import Counter
@@ -20,13 +20,16 @@ from shared.storage.index.cosmos.documents import (
     purge_document,
     series_id,
 )
+from shared.storage.index.cosmos.outbox import Change, event_document, named, new_event
 from shared.storage.index.cosmos.patience import Patience
 from shared.storage.index.cosmos.scopes import by_version, instances_of
 from shared.storage.index.cosmos.sql import Query
-from shared.storage.index.model import Scope
+from shared.storage.index.feed import Action
+from shared.storage.index.model import InstanceKey, Scope
 
-MOST_AT_ONCE = 33
-"""Each takes up to three of a batch's 100 operations: it goes, its blob is queued, its series changes."""
+MOST_AT_ONCE = 32
+"""Each takes up to three of a batch's 100 operations: it goes, its blob is queued, its series changes. One more changes
+the study, and one notes them all."""
 
 
 async def delete(index: Container, scope: Scope, purge_due: float) -> list[str]:
@@ -63,7 +66,7 @@ class _Deletion:
             self.blobs = await self._queued()
 
     async def _instances(self) -> list[Document]:
-        query = instances_of(self._scope, "c.id, c.place, c.version, c.blob, c._etag")
+        query = instances_of(self._scope, "c.id, c.place, c.instance, c.version, c.noted, c.blob, c._etag")
         query.order = by_version(self._scope, "ASC")
         found: list[Document] = await self._index.query(query, self._key, self._patience)
         return found
@@ -106,11 +109,18 @@ class _Deletion:
         for each in instances:
             purge = purge_document(self._key, each["blob"], self._purge_due, self._cause)
             operations += [("delete", (each["id"],), {"if_match_etag": each["_etag"]}), ("upsert", (purge,), {})]
+        event = event_document(new_event(), self._key, [self._gone(each) for each in instances])
+        operations.append(("create", (event,), {}))
         etags = await self._index.batch(operations, self._key, self._patience)
         if etags is None:
             raise _Overtaken
         self.blobs += [each["blob"] for each in instances]
         return after | {each: after[each] | {"_etag": etag} for each, etag in zip(changed, etags, strict=False)}
+
+    def _gone(self, instance: Document) -> Change:
+        study, _, series = instance["place"].partition("/")
+        key = InstanceKey(self._scope.partition, study, series, instance["instance"])
+        return Change(key, Action.DELETE, instance["version"], named(instance))
 
     async def _fewer(self, parent: Document, by: int, gone: Sequence[str]) -> Document:
         """A study or series with fewer instances; its newest may be among those gone."""

@@ -1,4 +1,4 @@
-"""What the documents of studies, series, instances and purges look like.
+"""What the documents of studies, series, instances and purges look like; those of events are up to ``outbox``.
 
 Every document holds ``partition`` and ``study``, the partition key; ``kind``; and an ``id`` unique among those of its
 study. Versions are text of 19 digits, since Cosmos DB's numbers are doubles, which round what has more than 15.
@@ -8,6 +8,7 @@ Property        Meaning
 ==============  ===============================================================================================
 place           ``STUDY`` for a study, ``STUDY/SERIES`` for a series and for its instances
 version         an instance's
+noted           of an instance, the event that notes this version of it (``outbox``)
 created         of a study or series, the version that it began with: newest first is in its order
 newest          of a study or series, the version committed last
 told            of a study or series, a fingerprint of the attributes merged in last
@@ -42,7 +43,7 @@ MODALITY = "00080060"
 KNOWN_COLUMNS = (
     "c.id, c.partition, c.study, c.kind, c._etag, c.place, c.series, c.created, c.newest, c.number_of_series, "
     "c.number_of_instances, c.told, c.match, c.sort, c.dataset, c.modalities, c.modality_names, "
-    "c.version, c.replaced, c.blob"
+    "c.version, c.noted, c.replaced, c.blob"
 )
 """All of studies and series, and of instances what tells which version is there."""
 

@@ -19,6 +19,8 @@ from shared.storage.index.cosmos.documents import (
     series_document,
     study_document,
 )
+from shared.storage.index.cosmos.outbox import Change, event_document, named, new_event
+from shared.storage.index.feed import Action
 from shared.storage.index.model import Attributes, InstanceRecord
 from shared.storage.index.port import CommitMode, CommitResult
 
@@ -144,6 +146,8 @@ class Plan:
         self._current = dict(known.instances)
         self._instances: dict[str, Operation] = {}
         self._purges: dict[str, Document] = {}
+        self._event = new_event()
+        self._changes: list[Change] = []
 
     def place(self, draft: Draft) -> CommitResult:
         """Plan for one record; gives what will have become of it. Raises Outdated."""
@@ -169,10 +173,13 @@ class Plan:
 
         What fails if something is there comes first, since a batch that fails costs what it did until then.
         """
-        purges: list[Operation] = [("upsert", (each,), {}) for each in self._purges.values()]
+        rest: list[Operation] = [("upsert", (each,), {}) for each in self._purges.values()]
+        if self._changes:
+            key = key_of(self._changes[0].key)
+            rest.append(("create", (event_document(self._event, key, self._changes),), {}))
         created, changed = self._parents()
         instances = self._instances.values()
-        return [*(each.operation() for each in created), *instances, *(each.operation() for each in changed), *purges]
+        return [*(each.operation() for each in created), *instances, *(each.operation() for each in changed), *rest]
 
     def outcome(self, etags: Sequence[str]) -> Known:
         """What is known once the batch was carried out and gave these entity tags."""
@@ -204,7 +211,8 @@ class Plan:
             study.rewrite(count_series(study.document, was, series.document))
         for parent in (study, series):
             parent.count(0 if before else 1, version)
-        self._put(draft.document, before)
+        self._put(draft.document | {"noted": self._event}, before)
+        self._changes.append(Change(key, Action.UPDATE if before else Action.CREATE, version, named(before)))
 
     def _series_of(self, draft: Draft) -> tuple[_Parent, Document | None]:
         """The series of a record, and its document so far; None if the record begins it."""

@@ -7,12 +7,13 @@ from typing import Any, TypeAlias
 
 @dataclass(slots=True)
 class Query:
-    """``SELECT ... FROM c WHERE ... ORDER BY ... LIMIT ...``. All conditions must hold."""
+    """``SELECT ... FROM c WHERE ... ORDER BY ... OFFSET ... LIMIT ...``. All conditions must hold."""
 
     select: str
     where: list[str] = field(default_factory=list)
     order: str = ""
     limit: int | None = None
+    offset: int = 0
     values: list[Any] = field(default_factory=list)
 
     def bind(self, value: Any) -> str:
@@ -25,15 +26,16 @@ class Query:
         self.where += [f"c.{name} = {self.bind(value)}" for name, value in properties.items()]
 
     def among(self, expression: str, values: Iterable[Any]) -> None:
-        """An expression must have one of these values."""
-        self.where.append(f"{expression} IN ({', '.join(map(self.bind, values))})")
+        """An expression must have one of these values; without any, nothing is found."""
+        bound = ", ".join(map(self.bind, values))
+        self.where.append(f"{expression} IN ({bound})" if bound else "false")
 
     @property
     def text(self) -> str:
         """As Cosmos DB takes it."""
         where = f" WHERE {' AND '.join(self.where)}" if self.where else ""
         order = f" ORDER BY {self.order}" if self.order else ""
-        limit = "" if self.limit is None else f" OFFSET 0 LIMIT {self.limit}"
+        limit = "" if self.limit is None else f" OFFSET {self.offset} LIMIT {self.limit}"
         return f"SELECT {self.select} FROM c{where}{order}{limit}"  # noqa: S608 - values are bound
 
     @property

@@ -17,6 +17,8 @@ from shared.storage.index.port import CommitMode, CommitResult
 MOST_WAITING = 10_000
 """Records and deletes that may wait; more are refused."""
 MOST_OPERATIONS = 100
+SHARED_OPERATIONS = 2
+"""Of each batch: it changes the study and notes what it does in the outbox."""
 MOST_BYTES = 1_000_000
 """In one batch. Cosmos DB takes 2 MB, of which a single instance may need more than half."""
 PARALLEL_STUDIES = 32
@@ -177,7 +179,7 @@ def _take(waiting: deque[_Job]) -> list[_Job]:
     if isinstance(jobs[0], _Change):
         return jobs
     series: set[str] = set()
-    operations = 1 + _operations(jobs[0], series)
+    operations = SHARED_OPERATIONS + _operations(jobs[0], series)
     size = jobs[0].size
     while waiting and isinstance(candidate := waiting[0], Draft):
         operations += _operations(candidate, series)

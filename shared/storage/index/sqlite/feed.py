@@ -2,6 +2,7 @@
 """The change feed over SQLite, found by number, time, partition and study."""
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -33,11 +34,12 @@ _FIRST_SINCE = "(SELECT sequence FROM feed WHERE time >= {} ORDER BY time, seque
 _LAST = 2**63 - 1
 
 _PARTITIONS = "(SELECT key FROM partitions WHERE name IN (SELECT value FROM json_each(:partitions)))"
-_OF_PARTITION = "SELECT sequence FROM feed INDEXED BY feed_by_partition WHERE partition = {key} AND {conditions} {page}"
-_OF_PARTITIONS = (
-    f"SELECT feed.sequence FROM partitions CROSS JOIN feed WHERE partitions.key IN {_PARTITIONS} "
-    "AND feed.sequence IN ({of_each}) {page}"
-)
+_ENTRIES = "SELECT sequence FROM feed {index} WHERE {conditions} ORDER BY sequence {direction} LIMIT {page}"
+_OF_PARTITIONS = f"""
+SELECT feed.sequence FROM partitions CROSS JOIN feed
+WHERE partitions.key IN {_PARTITIONS} AND feed.sequence IN ({{of_each}})
+ORDER BY feed.sequence {{direction}} LIMIT :limit OFFSET :skip
+"""
 
 _MOVE = """
 INSERT INTO cursors (name, sequence)
@@ -85,18 +87,25 @@ def _read(connection: sqlite3.Connection, query: FeedQuery, direction: str) -> l
 
 
 def _sought(query: FeedQuery, direction: str) -> str:
-    """The statement that gives the numbers of a query's entries."""
-    conditions = " AND ".join(_conditions(query))
-    order = f"ORDER BY sequence {direction} LIMIT"
-    page = f"{order} :limit OFFSET :skip"
+    """The statement that gives the numbers of a query's entries, led by the index that leaves the fewest to look at."""
+    conditions = _conditions(query)
+    within = [] if query.partitions is None else [f"partition IN {_PARTITIONS}"]
     if query.study is not None:
-        return f"SELECT sequence FROM feed INDEXED BY feed_by_study WHERE {conditions} {page}"
+        return _entries("INDEXED BY feed_by_study", [*conditions, *within, "study = :study"], direction)
+    if query.actions is not None and Action.CREATE not in query.actions:
+        rare = f"action <> '{Action.CREATE}'"
+        return _entries("INDEXED BY feed_but_creations", [*conditions, *within, rare], direction)
     if query.partitions is None:
-        return f"SELECT sequence FROM feed WHERE {conditions} {page}"
+        return _entries("NOT INDEXED", conditions, direction)
     if len(query.partitions) == 1:
-        return _OF_PARTITION.format(key=_PARTITIONS, conditions=conditions, page=page)
-    of_each = _OF_PARTITION.format(key="partitions.key", conditions=conditions, page=f"{order} :reach")
-    return _OF_PARTITIONS.format(of_each=of_each, page=page)
+        return _entries("INDEXED BY feed_by_partition", [*conditions, f"partition = {_PARTITIONS}"], direction)
+    of_each = [*conditions, "partition = partitions.key"]
+    first_of_each = _entries("INDEXED BY feed_by_partition", of_each, direction, page=":reach")
+    return _OF_PARTITIONS.format(of_each=first_of_each, direction=direction)
+
+
+def _entries(index: str, conditions: Sequence[str], direction: str, page: str = ":limit OFFSET :skip") -> str:
+    return _ENTRIES.format(index=index, conditions=" AND ".join(conditions), direction=direction, page=page)
 
 
 def _conditions(query: FeedQuery) -> list[str]:
@@ -106,10 +115,6 @@ def _conditions(query: FeedQuery) -> list[str]:
         conditions.append(f"sequence < coalesce({_FIRST_SINCE.format(':end')}, {_LAST})")
     if query.actions is not None:
         conditions.append("action IN (SELECT value FROM json_each(:actions))")
-    if query.study is not None:
-        conditions.append("study = :study")
-        if query.partitions is not None:
-            conditions.append(f"partition IN {_PARTITIONS}")
     return conditions
 
 

@@ -88,6 +88,7 @@ CREATE TABLE feed (
     sequence INTEGER PRIMARY KEY, time INTEGER NOT NULL, partition INTEGER NOT NULL, study TEXT NOT NULL,
     series TEXT NOT NULL, instance TEXT NOT NULL, action TEXT NOT NULL, version INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX feed_but_creations ON feed (sequence, action, partition) WHERE action <> 'Create';
 CREATE TABLE cursors (name TEXT PRIMARY KEY, sequence INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE operations (
     id TEXT PRIMARY KEY, type TEXT NOT NULL, status TEXT NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL,

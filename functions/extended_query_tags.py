@@ -1,0 +1,122 @@
+"""Extended query tags: attributes that an operator makes searchable."""
+
+from typing import Any
+
+import azure.functions as func
+import orjson
+from azurefunctions.extensions.http.fastapi import Request, Response
+
+from functions.answers import JSON, json_answer
+from functions.registration import api_url, api_version, service
+from shared.dicomweb.list_query import paging, parameters
+from shared.dicomweb.moments import moment_text
+from shared.dicomweb.tag_request import MAX_BODY, parse_query_status, parse_tags, tag_path
+from shared.errors import PayloadTooLarge
+from shared.services import tags
+from shared.services.context import process
+from shared.services.tags import TagState
+from shared.storage.index.tags import QueryStatus, TagError
+
+blueprint = func.Blueprint()
+
+TAGS = "{version}/extendedquerytags"
+TAG = f"{TAGS}/{{tag}}"
+
+
+@service(blueprint, "add_extended_query_tags", ["POST"], TAGS)
+async def add_tags(req: Request) -> Response:
+    """Make attributes searchable; what is stored already is indexed in the background."""
+    base = _base_url(req)
+    operation = await tags.add(await process.services(), parse_tags(await _body(req)), base)
+    href = f"{base}/operations/{operation.id}"
+    return _answer(req, {"id": operation.id, "href": href}, 202, {"Location": href})
+
+
+@service(blueprint, "extended_query_tags", ["GET"], TAGS)
+async def list_tags(req: Request) -> Response:
+    """The extended query tags."""
+    base = _base_url(req)
+    wanted = paging(parameters(req.url.query))
+    found = await tags.page(await process.services(), wanted.offset, wanted.limit)
+    return _answer(req, [_shown(state, base) for state in found])
+
+
+@service(blueprint, "extended_query_tag", ["GET"], TAG)
+async def get_tag(req: Request) -> Response:
+    """One extended query tag."""
+    base = _base_url(req)
+    return _answer(req, _shown(await tags.get(await process.services(), _path(req)), base))
+
+
+@service(blueprint, "extended_query_tag_errors", ["GET"], f"{TAG}/errors")
+async def list_errors(req: Request) -> Response:
+    """Why instances could not be indexed by an extended query tag."""
+    api_version(req)
+    path, wanted = _path(req), paging(parameters(req.url.query))
+    found = await tags.errors(await process.services(), path, wanted.offset, wanted.limit)
+    return _answer(req, list(map(_shown_error, found)))
+
+
+@service(blueprint, "change_extended_query_tag", ["PATCH"], TAG)
+async def change_tag(req: Request) -> Response:
+    """Let searches use an extended query tag or not."""
+    base, path = _base_url(req), _path(req)
+    status = QueryStatus.ENABLED if parse_query_status(await _body(req)) else QueryStatus.DISABLED
+    return _answer(req, _shown(await tags.set_query_status(await process.services(), path, status), base))
+
+
+@service(blueprint, "delete_extended_query_tag", ["DELETE"], TAG)
+async def delete_tag(req: Request) -> Response:
+    """Remove an extended query tag."""
+    api_version(req)
+    await tags.delete(await process.services(), _path(req))
+    return Response(status_code=204)
+
+
+def _base_url(req: Request) -> str:
+    api_version(req)
+    return api_url(req, req.path_params["version"].lower())
+
+
+def _path(req: Request) -> str:
+    return tag_path(req.path_params["tag"])
+
+
+async def _body(req: Request) -> bytes:
+    """The whole body. Raises PayloadTooLarge."""
+    body = b""
+    async for chunk in req.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise PayloadTooLarge(f"The request exceeded the allowed limit of {MAX_BODY} bytes.")
+    return body
+
+
+def _answer(req: Request, body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return json_answer(req, orjson.dumps(body), status, headers, media_type=JSON)
+
+
+def _shown(state: TagState, base: str) -> dict[str, Any]:
+    tag = state.tag
+    made = tag.definition
+    shown: dict[str, Any] = {"path": made.path, "vr": made.vr}
+    if made.private_creator is not None:
+        shown["privateCreator"] = made.private_creator
+    shown |= {"level": made.level.name.lower(), "status": tag.status, "queryStatus": tag.query_status}
+    if state.errors:
+        shown["errors"] = {"count": state.errors, "href": f"{base}/extendedquerytags/{made.path}/errors"}
+    if tag.operation is not None:
+        shown["operation"] = {"id": tag.operation, "href": f"{base}/operations/{tag.operation}"}
+    return shown
+
+
+def _shown_error(error: TagError) -> dict[str, str]:
+    key = error.key
+    return {
+        "studyInstanceUid": key.study,
+        "seriesInstanceUid": key.series,
+        "sopInstanceUid": key.instance,
+        "partitionName": key.partition,
+        "createdTime": moment_text(error.time),
+        "errorMessage": error.message,
+    }

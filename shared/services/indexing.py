@@ -1,0 +1,115 @@
+"""Committing records to the index, each with the values it gives to extended query tags. Nothing else commits any."""
+
+import logging
+import time
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import orjson
+
+from shared.dicom.attributes import Attribute
+from shared.dicom.model import DataSet
+from shared.dicom.query_tags import InvalidTagValue, value_of
+from shared.errors import StorageError
+from shared.services.aside import fetch
+from shared.services.context import Services
+from shared.services.offload import offload
+from shared.storage.index.model import InstanceRecord, TagValue
+from shared.storage.index.port import CommitMode, CommitResult
+from shared.storage.index.tags import QueryTag, TagError, TagsChanged
+from shared.telemetry import describe
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = 5
+COMMITTED = frozenset((CommitResult.CREATED, CommitResult.REPLACED))
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A record without values of extended query tags. They come from ``dataset``, where it is None from its metadata.
+
+    A large data set is better not held until its record is committed.
+    """
+
+    record: InstanceRecord
+    dataset: DataSet | None = None
+
+
+async def extended_attributes(services: Services) -> tuple[Attribute, ...]:
+    """The attributes of all extended query tags, as this process knows them. Raises StorageError."""
+    known = await services.known_tags.current(services.index.tags)
+    return tuple(tag.attribute for tag in known.tags)
+
+
+async def commit(services: Services, drafts: Sequence[Draft], mode: CommitMode) -> list[CommitResult]:
+    """Make the records visible, one result each, as ``Index.commit`` does. Raises StorageError.
+
+    A value that can't be indexed is an error of its tag, just as if the instance had been there before the tag.
+    """
+    tags = await services.known_tags.current(services.index.tags)
+    purge_due = time.time() + services.settings.purge_after_seconds
+    for _ in range(ATTEMPTS):
+        records, errors = await _with_values(services, drafts, tags.tags)
+        try:
+            results = await services.index.commit(records, mode, purge_due, tags.generation)
+        except TagsChanged:
+            tags = await services.known_tags.after(tags, services.index.tags)
+            continue
+        await _record(services, errors, records, results)
+        return results
+    raise StorageError("The extended query tags changed time and again.")
+
+
+async def _with_values(
+    services: Services, drafts: Sequence[Draft], tags: Sequence[QueryTag]
+) -> tuple[list[InstanceRecord], list[TagError]]:
+    if not tags:
+        return [draft.record for draft in drafts], []
+    records, errors = [], []
+    for draft in drafts:
+        values, wrong = _values(draft.record, await _dataset(services, draft), tags)
+        records.append(replace(draft.record, extended=values))
+        errors += wrong
+    return records, errors
+
+
+def _values(
+    record: InstanceRecord, dataset: DataSet, tags: Iterable[QueryTag]
+) -> tuple[tuple[TagValue, ...], list[TagError]]:
+    values, errors = [], []
+    for tag in tags:
+        made = tag.definition
+        try:
+            value = value_of(dataset, made.path, made.vr, made.private_creator)
+        except InvalidTagValue as error:
+            errors.append(TagError(tag.key, record.key, record.version, time.time_ns() // 1000, error.message))
+        else:
+            if value is not None:
+                values.append(TagValue(tag.index_key, value))
+    return tuple(values), errors
+
+
+async def _dataset(services: Services, draft: Draft) -> DataSet:
+    if draft.dataset is not None:
+        return draft.dataset
+    held = await fetch(services, draft.record.metadata)
+    return await offload(len(held), _parsed, held)
+
+
+def _parsed(metadata: bytes) -> DataSet:
+    dataset: DataSet = orjson.loads(zlib.decompress(metadata))
+    return dataset
+
+
+async def _record(
+    services: Services, errors: Sequence[TagError], records: Sequence[InstanceRecord], results: Sequence[CommitResult]
+) -> None:
+    """Note the errors of what was committed. If that fails the instances are in all the same."""
+    versions = {record.version for record, result in zip(records, results, strict=True) if result in COMMITTED}
+    if found := [error for error in errors if error.version in versions]:
+        try:
+            await services.index.tags.record_errors(found)
+        except StorageError as error:
+            logger.error("%d errors of extended query tags could not be recorded: %s", len(errors), describe(error))
