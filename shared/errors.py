@@ -4,6 +4,8 @@ ServiceError
 ├── BadRequest                   400
 │   ├── InvalidIdentifier        400
 │   └── MalformedMultipart       400
+├── Unauthorized                 401
+├── Forbidden                    403
 ├── NotFound                     404
 ├── MethodNotAllowed             405
 ├── NotAcceptable                406
@@ -56,6 +58,20 @@ class MalformedMultipart(BadRequest):
     """The framing of a multipart/related body is broken (RFC 2046, RFC 2387)."""
 
     title = "Malformed multipart body"
+
+
+class Unauthorized(ServiceError):
+    """The request bears no token, or one that is not taken; ``WWW-Authenticate`` says what is (RFC 6750 3)."""
+
+    status = 401
+    title = "Unauthorized"
+
+
+class Forbidden(ServiceError):
+    """The caller is known, but may not do this."""
+
+    status = 403
+    title = "Forbidden"
 
 
 class NotFound(ServiceError):

@@ -1,10 +1,13 @@
 """The service's settings, read from environment variables (in Functions, from application settings)."""
 
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, HttpUrl, SecretStr, field_validator
+from pydantic import Field, HttpUrl, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Quotable = Annotated[str, StringConstraints(pattern=r"^[!#-\[\]-~]+$")]
+"""A text without spaces, quotes and backslashes, as it stands between quotes in headers of answers."""
 
 
 class Settings(BaseSettings):
@@ -48,6 +51,29 @@ class Settings(BaseSettings):
     events_key: SecretStr | None = Field(
         None, description="Access key of the Event Grid topic; without it, entered with this process's identity."
     )
+    issuers: Annotated[tuple[Quotable, ...], NoDecode] = Field(
+        default=(),
+        description="OpenID Connect issuers, comma-separated URLs, whose bearer tokens are taken. "
+        "`https://login.microsoftonline.com/TENANT_ID/v2.0` stands for the v1.0 tokens of that tenant, too.",
+    )
+    audiences: Annotated[tuple[Quotable, ...], NoDecode] = Field(
+        default=(),
+        description="Audiences, comma-separated, for one of which a token must be meant. An application id "
+        "stands for `api://` and that id, too.",
+    )
+    roles: str | None = Field(
+        None,
+        description='Roles beside DicomDataOwner and DicomDataReader, a JSON list: `[{"name": "Cardiology", "actions": '
+        '["read", "write"], "notActions": [], "partitions": ["cardio-*"]}]`. Actions are `read`, `write`, `delete`, '
+        "`manageExtendedQueryTags`, `export` and `*`; partitions are names, with `*` for any characters, and by "
+        "default all.",
+    )
+    role_claims: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("roles",),
+        min_length=1,
+        description="Claims of a token, comma-separated, that name the caller's roles; a claim within a claim as in "
+        "`realm_access.roles`.",
+    )
     public_url: HttpUrl | None = Field(
         None,
         description="Scheme, host and path prefix that URLs in answers begin with, when the service is behind a proxy.",
@@ -71,10 +97,16 @@ class Settings(BaseSettings):
         description="Age from which a file without an index entry is taken for a leftover, not a store under way.",
     )
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("issuers", "audiences", "role_claims", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _whose_tokens_for_whom(self) -> Self:
+        if bool(self.issuers) != bool(self.audiences):
+            raise ValueError("DICOM_ISSUERS and DICOM_AUDIENCES are set together or not at all.")
+        return self
 
 
 @lru_cache(maxsize=1)
