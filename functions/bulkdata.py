@@ -10,6 +10,7 @@ from functions.answers import VARY, stream_answer, unchanged_answer
 from functions.content import Representation, content_answer
 from functions.registration import Call, dicomweb
 from functions.retrieve import INSTANCE, SERIES, STUDY
+from shared.access import DataAction
 from shared.dicomweb.accept import Resource, Selected, content_type, negotiate
 from shared.dicomweb.conditional import entity_tag
 from shared.dicomweb.media_types import OCTET_STREAM
@@ -30,7 +31,7 @@ PIXEL_DATA = frozenset({"7FE00010", "7FE00008", "7FE00009"})
 Wanted = Callable[[BulkValue], bool]
 
 
-@dicomweb(blueprint, "retrieve_frames", ["GET"], f"{INSTANCE}/frames/{{frames}}")
+@dicomweb(blueprint, "retrieve_frames", ["GET"], f"{INSTANCE}/frames/{{frames}}", DataAction.READ)
 async def retrieve_frames(call: Call) -> Response:
     """One or several frames, in the order asked for."""
     numbers = frame_numbers(call.request.path_params["frames"])
@@ -40,7 +41,7 @@ async def retrieve_frames(call: Call) -> Response:
     return await _frames_answer(call, pixels, numbers)
 
 
-@dicomweb(blueprint, "retrieve_bulkdata", ["GET"], f"{INSTANCE}/bulkdata/{{*reference}}")
+@dicomweb(blueprint, "retrieve_bulkdata", ["GET"], f"{INSTANCE}/bulkdata/{{*reference}}", DataAction.READ)
 async def retrieve_bulkdata(call: Call) -> Response:
     """The bulk data value that a BulkDataURI names; compressed pixel data as its frames."""
     stored = await _instance(call)
@@ -60,17 +61,17 @@ async def retrieve_bulkdata(call: Call) -> Response:
     return content_answer(call.request, representation)
 
 
-@dicomweb(blueprint, "study_bulkdata", ["GET"], f"{STUDY}/bulkdata")
-@dicomweb(blueprint, "series_bulkdata", ["GET"], f"{SERIES}/bulkdata")
-@dicomweb(blueprint, "instance_bulkdata", ["GET"], f"{INSTANCE}/bulkdata")
+@dicomweb(blueprint, "study_bulkdata", ["GET"], f"{STUDY}/bulkdata", DataAction.READ)
+@dicomweb(blueprint, "series_bulkdata", ["GET"], f"{SERIES}/bulkdata", DataAction.READ)
+@dicomweb(blueprint, "instance_bulkdata", ["GET"], f"{INSTANCE}/bulkdata", DataAction.READ)
 async def retrieve_all_bulkdata(call: Call) -> Response:
     """Every bulk data value of everything the path names."""
     return await _all_answer(call, lambda value: True)
 
 
-@dicomweb(blueprint, "study_pixeldata", ["GET"], f"{STUDY}/pixeldata")
-@dicomweb(blueprint, "series_pixeldata", ["GET"], f"{SERIES}/pixeldata")
-@dicomweb(blueprint, "instance_pixeldata", ["GET"], f"{INSTANCE}/pixeldata")
+@dicomweb(blueprint, "study_pixeldata", ["GET"], f"{STUDY}/pixeldata", DataAction.READ)
+@dicomweb(blueprint, "series_pixeldata", ["GET"], f"{SERIES}/pixeldata", DataAction.READ)
+@dicomweb(blueprint, "instance_pixeldata", ["GET"], f"{INSTANCE}/pixeldata", DataAction.READ)
 async def retrieve_pixeldata(call: Call) -> Response:
     """The pixel data of everything the path names."""
     return await _all_answer(call, lambda value: value.reference in PIXEL_DATA)

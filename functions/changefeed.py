@@ -9,35 +9,42 @@ from azurefunctions.extensions.http.fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
 from functions.answers import JSON, json_array, stream_answer
+from functions.gate import readable
 from functions.registration import api_url, api_version, service
-from shared.dicomweb.feed_query import parse_feed_query, parse_latest_query
+from shared.access import DataAction
+from shared.dicomweb.feed_query import FeedRequest, parse_feed_query, parse_latest_query
 from shared.services import feed
-from shared.services.context import process
+from shared.services.context import Services, process
 
 T = TypeVar("T")
 
 blueprint = func.Blueprint()
 
 
-@service(blueprint, "change_feed", ["GET"], "{version}/changefeed")
+@service(blueprint, "change_feed", ["GET"], "{version}/changefeed", DataAction.READ)
 async def change_feed(req: Request) -> Response:
     """Entries in order, at once or as soon as there is one."""
     asked = parse_feed_query(req.url.query, api_version(req))
     services = await process.services()
-    reading = feed.entries(services, asked)
+    reading = feed.entries(services, asked, await _partitions(req, services, asked))
     found = await (_while_connected(req, reading) if asked.wait else reading)
     return _answer(req, json_array(feed.objects(services, found, _base_url(req))))
 
 
-@service(blueprint, "change_feed_latest", ["GET"], "{version}/changefeed/latest")
+@service(blueprint, "change_feed_latest", ["GET"], "{version}/changefeed/latest", DataAction.READ)
 async def change_feed_latest(req: Request) -> Response:
     """The newest entry."""
     api_version(req)
     services = await process.services()
-    found = await feed.latest(services, parse_latest_query(req.url.query))
+    asked = parse_latest_query(req.url.query)
+    found = await feed.latest(services, asked, await _partitions(req, services, asked))
     if found is None:
         return Response(status_code=204)
     return _answer(req, feed.objects(services, [found], _base_url(req)))
+
+
+async def _partitions(req: Request, services: Services, asked: FeedRequest) -> tuple[str, ...] | None:
+    return await readable(req, services, None if asked.partition is None else [asked.partition])
 
 
 def _answer(req: Request, body: AsyncIterator[bytes]) -> Response:

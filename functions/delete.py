@@ -4,14 +4,16 @@ import azure.functions as func
 from azurefunctions.extensions.http.fastapi import Response
 
 from functions.registration import Call, dicomweb
+from functions.retrieve import INSTANCE, SERIES, STUDY
+from shared.access import DataAction
 from shared.services.delete import delete
 
 blueprint = func.Blueprint()
 
 
-@dicomweb(blueprint, "delete_instance", ["DELETE"], "studies/{study}/series/{series}/instances/{instance}")
-@dicomweb(blueprint, "delete_series", ["DELETE"], "studies/{study}/series/{series}")
-@dicomweb(blueprint, "delete_study", ["DELETE"], "studies/{study}")
+@dicomweb(blueprint, "delete_instance", ["DELETE"], INSTANCE, DataAction.DELETE)
+@dicomweb(blueprint, "delete_series", ["DELETE"], SERIES, DataAction.DELETE)
+@dicomweb(blueprint, "delete_study", ["DELETE"], STUDY, DataAction.DELETE)
 async def delete_scope(call: Call) -> Response:
     """Remove what the path names from every answer at once."""
     await delete(call.services, call.scope)

@@ -7,7 +7,9 @@ import orjson
 from azurefunctions.extensions.http.fastapi import Request, Response
 
 from functions.answers import JSON, json_answer
+from functions.gate import readable
 from functions.registration import api_url, api_version, service
+from shared.access import DataAction
 from shared.dicomweb.list_query import paging, parameters
 from shared.dicomweb.moments import moment_text
 from shared.dicomweb.tag_request import MAX_BODY, parse_query_status, parse_tags, tag_path
@@ -23,7 +25,7 @@ TAGS = "{version}/extendedquerytags"
 TAG = f"{TAGS}/{{tag}}"
 
 
-@service(blueprint, "add_extended_query_tags", ["POST"], TAGS)
+@service(blueprint, "add_extended_query_tags", ["POST"], TAGS, DataAction.MANAGE_EXTENDED_QUERY_TAGS)
 async def add_tags(req: Request) -> Response:
     """Make attributes searchable; what is stored already is indexed in the background."""
     base = _base_url(req)
@@ -32,7 +34,7 @@ async def add_tags(req: Request) -> Response:
     return _answer(req, {"id": operation.id, "href": href}, 202, {"Location": href})
 
 
-@service(blueprint, "extended_query_tags", ["GET"], TAGS)
+@service(blueprint, "extended_query_tags", ["GET"], TAGS, DataAction.READ)
 async def list_tags(req: Request) -> Response:
     """The extended query tags."""
     base = _base_url(req)
@@ -41,23 +43,25 @@ async def list_tags(req: Request) -> Response:
     return _answer(req, [_shown(state, base) for state in found])
 
 
-@service(blueprint, "extended_query_tag", ["GET"], TAG)
+@service(blueprint, "extended_query_tag", ["GET"], TAG, DataAction.READ)
 async def get_tag(req: Request) -> Response:
     """One extended query tag."""
     base = _base_url(req)
     return _answer(req, _shown(await tags.get(await process.services(), _path(req)), base))
 
 
-@service(blueprint, "extended_query_tag_errors", ["GET"], f"{TAG}/errors")
+@service(blueprint, "extended_query_tag_errors", ["GET"], f"{TAG}/errors", DataAction.READ)
 async def list_errors(req: Request) -> Response:
     """Why instances could not be indexed by an extended query tag."""
     api_version(req)
     path, wanted = _path(req), paging(parameters(req.url.query))
-    found = await tags.errors(await process.services(), path, wanted.offset, wanted.limit)
-    return _answer(req, list(map(_shown_error, found)))
+    services = await process.services()
+    seen = await readable(req, services)
+    found = await tags.errors(services, path, wanted.offset, wanted.limit)
+    return _answer(req, [_shown_error(each) for each in found if seen is None or each.key.partition in seen])
 
 
-@service(blueprint, "change_extended_query_tag", ["PATCH"], TAG)
+@service(blueprint, "change_extended_query_tag", ["PATCH"], TAG, DataAction.MANAGE_EXTENDED_QUERY_TAGS)
 async def change_tag(req: Request) -> Response:
     """Let searches use an extended query tag or not."""
     base, path = _base_url(req), _path(req)
@@ -65,7 +69,7 @@ async def change_tag(req: Request) -> Response:
     return _answer(req, _shown(await tags.set_query_status(await process.services(), path, status), base))
 
 
-@service(blueprint, "delete_extended_query_tag", ["DELETE"], TAG)
+@service(blueprint, "delete_extended_query_tag", ["DELETE"], TAG, DataAction.MANAGE_EXTENDED_QUERY_TAGS)
 async def delete_tag(req: Request) -> Response:
     """Remove an extended query tag."""
     api_version(req)

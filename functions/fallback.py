@@ -18,7 +18,7 @@ LAST = "z_fallback"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-@service(blueprint, LAST, METHODS, ANYWHERE)
+@service(blueprint, LAST, METHODS, ANYWHERE, None)
 async def fallback(req: Request) -> Response:
     """Every method of every path that nothing else answers."""
     allowed = allowed_methods(req.url.path)

@@ -14,7 +14,7 @@ blueprint = func.Blueprint()
 WORDS = {True: "Healthy", False: "Unhealthy"}
 
 
-@service(blueprint, "health", ["GET"], "health/check")
+@service(blueprint, "health", ["GET"], "health/check", None)
 async def health_check(req: Request) -> Response:
     """200 when the service can store and search, else 503, with each dependency's state."""
     found = await checks(await process.services())

@@ -9,6 +9,7 @@ from azurefunctions.extensions.http.fastapi import Request, Response
 
 from functions.answers import JSON, json_answer
 from functions.registration import api_url, api_version, service
+from shared.access import DataAction
 from shared.dicomweb.list_query import chosen, paging, parameters
 from shared.dicomweb.moments import moment_text
 from shared.errors import NotFound
@@ -19,13 +20,16 @@ from shared.storage.index.operations import Operation, OperationStatus
 
 blueprint = func.Blueprint()
 
+OPERATIONS = "{version}/operations"
+OPERATION = f"{OPERATIONS}/{{operation}}"
+
 STATUSES = {str(status): status for status in OperationStatus} | {"completed": OperationStatus.SUCCEEDED}
 """What searches name them by: what v1 answers for ``succeeded``, too."""
 TYPES = {name: name for name in operations.WORKS}
 GUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-@service(blueprint, "get_operation", ["GET"], "{version}/operations/{operation}")
+@service(blueprint, "get_operation", ["GET"], OPERATION, DataAction.READ)
 async def get_operation(req: Request) -> Response:
     """How one operation stands: 202 until it has ended."""
     version, operation = api_version(req), _id(req)
@@ -37,7 +41,7 @@ async def get_operation(req: Request) -> Response:
     return json_answer(req, body, 202, location, media_type=JSON)
 
 
-@service(blueprint, "list_operations", ["GET"], "{version}/operations")
+@service(blueprint, "list_operations", ["GET"], OPERATIONS, DataAction.READ)
 async def list_operations(req: Request) -> Response:
     """The operations of the last days, newest first."""
     version, given = api_version(req), parameters(req.url.query)
@@ -46,7 +50,7 @@ async def list_operations(req: Request) -> Response:
     return json_answer(req, orjson.dumps([_object(req, version, each) for each in found]), media_type=JSON)
 
 
-@service(blueprint, "cancel_operation", ["DELETE"], "{version}/operations/{operation}")
+@service(blueprint, "cancel_operation", ["DELETE"], OPERATION, DataAction.MANAGE_EXTENDED_QUERY_TAGS)
 async def cancel_operation(req: Request) -> Response:
     """Cancel an operation that has not ended."""
     api_version(req)

@@ -13,8 +13,10 @@ from azurefunctions.extensions.http.fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
 from functions.answers import accepts_gzip, bodiless, problem_answer, start_body
+from functions.gate import admit, enter_partition
 from functions.headers import add_headers
 from functions.recent import RecentAnswers
+from shared.access import DataAction
 from shared.dicom.identifiers import is_partition_name, is_uid, trim_uid
 from shared.dicomweb.query import check_query
 from shared.dicomweb.urls import base_url
@@ -68,10 +70,12 @@ Door = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class RegisteredRoute:
-    """A route template with its methods, as the fallback and the conformance test need it."""
+    """A function's name, route template, methods and data action; None is one that anyone may call."""
 
+    name: str
     template: str
     methods: tuple[str, ...]
+    action: DataAction | None
 
 
 ROUTES: list[RegisteredRoute] = []
@@ -82,46 +86,61 @@ def dicomweb(
     name: str,
     methods: Sequence[str],
     route: str,
+    action: DataAction,
     *,
     creates_partition: bool = False,
     repeats: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Register a handler under ``/{version}/{route}`` and ``/{version}/partitions/{partition}/{route}``.
 
-    ``creates_partition`` tells that a partition of a new name is no error, ``repeats`` that the same request gets the
-    same answer while nothing in the index changes. GET brings HEAD with it.
+    ``action`` is what the caller must be allowed to do there. ``creates_partition`` tells that a partition of a new
+    name is no error, ``repeats`` that the same request gets the same answer while nothing in the index changes.
+    GET brings HEAD with it.
     """
 
     def register(handler: Handler) -> Handler:
         async def plain(req: Request) -> Response:
-            call = await _call(req, must_exist=not creates_partition)
+            call = await _call(req, action, must_exist=not creates_partition)
             return await _recently(name, call, handler) if repeats else await handler(call)
 
-        _register(blueprint, name, methods, f"{{version}}/{route}", plain)
-        _register(blueprint, f"{name}_in_partition", methods, f"{{version}}/partitions/{{partition}}/{route}", plain)
+        _register(blueprint, name, methods, f"{{version}}/{route}", action, plain)
+        partitioned = f"{{version}}/partitions/{{partition}}/{route}"
+        _register(blueprint, f"{name}_in_partition", methods, partitioned, action, plain)
         return handler
 
     return register
 
 
-def service(blueprint: func.Blueprint, name: str, methods: Sequence[str], route: str) -> Callable[[Door], Door]:
-    """Register a handler that is no DICOMweb resource of a partition, under ``/{route}``."""
+def service(
+    blueprint: func.Blueprint, name: str, methods: Sequence[str], route: str, action: DataAction | None
+) -> Callable[[Door], Door]:
+    """Register a handler that is no DICOMweb resource of a partition, under ``/{route}``.
+
+    Anyone may call it if ``action`` is None.
+    """
 
     def register(handler: Door) -> Door:
-        _register(blueprint, name, methods, route, handler)
+        _register(blueprint, name, methods, route, action, handler)
         return handler
 
     return register
 
 
-def _register(blueprint: func.Blueprint, name: str, methods: Sequence[str], route: str, handler: Door) -> None:
+def _register(
+    blueprint: func.Blueprint,
+    name: str,
+    methods: Sequence[str],
+    route: str,
+    action: DataAction | None,
+    handler: Door,
+) -> None:
     with_head = (*methods, "HEAD") if "GET" in methods and "HEAD" not in methods else tuple(methods)
 
     async def door(req: Request) -> Response:
-        return await _answer(req, handler)
+        return await _answer(req, action, handler)
 
     blueprint.function_name(name)(blueprint.route(route=route, methods=list(with_head))(door))
-    ROUTES.append(RegisteredRoute(route, with_head))
+    ROUTES.append(RegisteredRoute(name, route, with_head, action))
 
 
 async def _recently(name: str, call: Call, handler: Handler) -> Response:
@@ -137,8 +156,9 @@ async def _recently(name: str, call: Call, handler: Handler) -> Response:
     return answer
 
 
-async def _answer(req: Request, handler: Door) -> Response:
+async def _answer(req: Request, action: DataAction | None, handler: Door) -> Response:
     try:
+        await admit(req, action)
         check_query(req.url.query)
         response = await handler(req)
         await start_body(response)
@@ -155,7 +175,7 @@ async def _answer(req: Request, handler: Door) -> Response:
     return await bodiless(response) if req.method == "HEAD" else response
 
 
-async def _call(req: Request, *, must_exist: bool) -> Call:
+async def _call(req: Request, action: DataAction, *, must_exist: bool) -> Call:
     path = req.path_params
     version = api_version(req)
     partition = path.get("partition")
@@ -166,6 +186,7 @@ async def _call(req: Request, *, must_exist: bool) -> Call:
         *(_uid(path.get(level), level) for level in ("study", "series", "instance")),
     )
     services = await process.services()
+    enter_partition(req, action, scope.partition, named=partition is not None, must_exist=must_exist)
     if partition is not None and must_exist:
         await require_partition(services, partition)
     return Call(req, services, version, scope, api_url(req, path["version"].lower(), partition))

@@ -9,6 +9,7 @@ from azurefunctions.extensions.http.fastapi import Response
 from functions.answers import DICOM_JSON, VARY, json_array, stream_answer, unchanged_answer
 from functions.content import Representation, content_answer
 from functions.registration import Call, dicomweb
+from shared.access import DataAction
 from shared.dicom.xml import to_xml
 from shared.dicomweb.accept import Resource, Selected, content_type, negotiate
 from shared.dicomweb.conditional import entity_tag
@@ -27,19 +28,19 @@ SERIES = f"{STUDY}/series/{{series}}"
 INSTANCE = f"{SERIES}/instances/{{instance}}"
 
 
-@dicomweb(blueprint, "retrieve_study", ["GET"], STUDY)
+@dicomweb(blueprint, "retrieve_study", ["GET"], STUDY, DataAction.READ)
 async def retrieve_study(call: Call) -> Response:
     """Every instance of a study."""
     return await _retrieve_all(call, Resource.STUDY)
 
 
-@dicomweb(blueprint, "retrieve_series", ["GET"], SERIES)
+@dicomweb(blueprint, "retrieve_series", ["GET"], SERIES, DataAction.READ)
 async def retrieve_series(call: Call) -> Response:
     """Every instance of a series."""
     return await _retrieve_all(call, Resource.SERIES)
 
 
-@dicomweb(blueprint, "retrieve_instance", ["GET"], INSTANCE)
+@dicomweb(blueprint, "retrieve_instance", ["GET"], INSTANCE, DataAction.READ)
 async def retrieve_instance(call: Call) -> Response:
     """One instance."""
     stored = await retrieve.instance(call.services, call.scope)
@@ -56,9 +57,9 @@ async def retrieve_instance(call: Call) -> Response:
     return content_answer(call.request, representation)
 
 
-@dicomweb(blueprint, "study_metadata", ["GET"], f"{STUDY}/metadata", repeats=True)
-@dicomweb(blueprint, "series_metadata", ["GET"], f"{SERIES}/metadata", repeats=True)
-@dicomweb(blueprint, "instance_metadata", ["GET"], f"{INSTANCE}/metadata", repeats=True)
+@dicomweb(blueprint, "study_metadata", ["GET"], f"{STUDY}/metadata", DataAction.READ, repeats=True)
+@dicomweb(blueprint, "series_metadata", ["GET"], f"{SERIES}/metadata", DataAction.READ, repeats=True)
+@dicomweb(blueprint, "instance_metadata", ["GET"], f"{INSTANCE}/metadata", DataAction.READ, repeats=True)
 async def retrieve_metadata(call: Call) -> Response:
     """The data sets of everything the path names, bulk data by URI."""
     selected = negotiate(Resource.METADATA, call.accept)

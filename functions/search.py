@@ -6,6 +6,7 @@ from azurefunctions.extensions.http.fastapi import Response
 from functions.answers import DICOM_JSON, json_array, stream_answer
 from functions.registration import Call, dicomweb
 from functions.retrieve import SERIES, STUDY, xml_parts
+from shared.access import DataAction
 from shared.dicom.model import Level
 from shared.dicomweb.accept import Resource, negotiate
 from shared.dicomweb.media_types import DICOM_XML
@@ -17,22 +18,22 @@ from shared.services.tags import SearchTags, searched
 blueprint = func.Blueprint()
 
 
-@dicomweb(blueprint, "search_studies", ["GET"], "studies", repeats=True)
+@dicomweb(blueprint, "search_studies", ["GET"], "studies", DataAction.READ, repeats=True)
 async def search_studies(call: Call) -> Response:
     """Studies of the partition."""
     return await _search(call, Level.STUDY)
 
 
-@dicomweb(blueprint, "search_series", ["GET"], "series", repeats=True)
-@dicomweb(blueprint, "search_series_of_study", ["GET"], f"{STUDY}/series", repeats=True)
+@dicomweb(blueprint, "search_series", ["GET"], "series", DataAction.READ, repeats=True)
+@dicomweb(blueprint, "search_series_of_study", ["GET"], f"{STUDY}/series", DataAction.READ, repeats=True)
 async def search_series(call: Call) -> Response:
     """Series of the partition or of a study."""
     return await _search(call, Level.SERIES)
 
 
-@dicomweb(blueprint, "search_instances", ["GET"], "instances", repeats=True)
-@dicomweb(blueprint, "search_instances_of_study", ["GET"], f"{STUDY}/instances", repeats=True)
-@dicomweb(blueprint, "search_instances_of_series", ["GET"], f"{SERIES}/instances", repeats=True)
+@dicomweb(blueprint, "search_instances", ["GET"], "instances", DataAction.READ, repeats=True)
+@dicomweb(blueprint, "search_instances_of_study", ["GET"], f"{STUDY}/instances", DataAction.READ, repeats=True)
+@dicomweb(blueprint, "search_instances_of_series", ["GET"], f"{SERIES}/instances", DataAction.READ, repeats=True)
 async def search_instances(call: Call) -> Response:
     """Instances of the partition, of a study or of a series."""
     return await _search(call, Level.INSTANCE)

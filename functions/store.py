@@ -9,6 +9,7 @@ from azurefunctions.extensions.http.fastapi import Request, Response
 
 from functions.answers import json_answer
 from functions.registration import Call, dicomweb
+from shared.access import DataAction
 from shared.dicom.xml import to_xml
 from shared.dicomweb.accept import Resource, Selected, negotiate
 from shared.dicomweb.media_types import DICOM, DICOM_JSON, DICOM_XML, JSON, MediaType, parse_content_type
@@ -28,15 +29,15 @@ MULTI_VALUED = "One or more indexed Dicom tag(s) have multiple values, only firs
 RETRY_SECONDS = "10"
 
 
-@dicomweb(blueprint, "store", ["POST"], "studies", creates_partition=True)
-@dicomweb(blueprint, "store_in_study", ["POST"], "studies/{study}", creates_partition=True)
+@dicomweb(blueprint, "store", ["POST"], "studies", DataAction.WRITE, creates_partition=True)
+@dicomweb(blueprint, "store_in_study", ["POST"], "studies/{study}", DataAction.WRITE, creates_partition=True)
 async def store(call: Call) -> Response:
     """Store instances; one that exists is refused."""
     return await _store(call, CommitMode.CREATE)
 
 
-@dicomweb(blueprint, "replace", ["PUT"], "studies", creates_partition=True)
-@dicomweb(blueprint, "replace_in_study", ["PUT"], "studies/{study}", creates_partition=True)
+@dicomweb(blueprint, "replace", ["PUT"], "studies", DataAction.WRITE, creates_partition=True)
+@dicomweb(blueprint, "replace_in_study", ["PUT"], "studies/{study}", DataAction.WRITE, creates_partition=True)
 async def replace(call: Call) -> Response:
     """Store instances; one that exists is replaced."""
     return await _store(call, CommitMode.REPLACE)

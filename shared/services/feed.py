@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
+from typing import TypeAlias
 
 import orjson
 
@@ -21,13 +22,16 @@ from shared.storage.index.model import DEFAULT_PARTITION
 
 logger = logging.getLogger(__name__)
 
+Partitions: TypeAlias = tuple[str, ...] | None
+"""Names of data partitions; None stands for all."""
 
-async def entries(services: Services, request: FeedRequest) -> list[FeedEntry]:
-    """The entries that a request asks for. While there are none, waits as long as it says.
+
+async def entries(services: Services, request: FeedRequest, partitions: Partitions) -> list[FeedEntry]:
+    """The entries that a request asks for, in these partitions. While there are none, waits as long as it says.
 
     Entries only ever come at the end of the feed, so a window of time that is over is not waited for.
     """
-    feed, query, clock = services.index.feed, _query(request), asyncio.get_running_loop().time
+    feed, query, clock = services.index.feed, _query(request, partitions), asyncio.get_running_loop().time
     wait = request.wait if request.end is None else min(request.wait, request.end / 1_000_000 - time.time())
     if wait <= 0:
         return await feed.read(query)
@@ -43,9 +47,9 @@ async def entries(services: Services, request: FeedRequest) -> list[FeedEntry]:
     return found
 
 
-async def latest(services: Services, request: FeedRequest) -> FeedEntry | None:
-    """The newest of the entries that a request asks for."""
-    return await services.index.feed.latest(_query(request))
+async def latest(services: Services, request: FeedRequest, partitions: Partitions) -> FeedEntry | None:
+    """The newest of the entries that a request asks for, in these partitions."""
+    return await services.index.feed.latest(_query(request, partitions))
 
 
 async def objects(services: Services, found: Iterable[FeedEntry], base_url: str) -> AsyncIterator[bytes]:
@@ -59,14 +63,14 @@ async def objects(services: Services, found: Iterable[FeedEntry], base_url: str)
         yield shown if metadata is None else shown[:-1] + b',"metadata":' + metadata + b"}"
 
 
-def _query(request: FeedRequest) -> FeedQuery:
+def _query(request: FeedRequest, partitions: Partitions) -> FeedQuery:
     return FeedQuery(
         after=request.after,
         skip=request.skip,
         limit=request.limit,
         start=request.start,
         end=request.end,
-        partitions=None if request.partition is None else (request.partition,),
+        partitions=partitions,
         study=request.study,
         actions=None if request.actions is None else tuple(map(Action, request.actions)),
         with_metadata=request.with_metadata,
