@@ -17,7 +17,9 @@ from functions import (
     search,
     store,
 )
+from functions.gate import access
 
+access()  # without a way to know its callers the service must not start
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 for module in (
     store,

@@ -12,13 +12,15 @@ from shared.services.context import Services
 from shared.settings import settings
 
 EMBEDDED = "DICOM_LOCAL_DATA"
-"""The environment variable that only the embedded host sets, which without an issuer listens on loopback only."""
+"""The environment variable that the embedded host sets, which without an issuer listens on loopback only."""
+AZURE = "WEBSITE_INSTANCE_ID"
+"""The one that Azure sets."""
 
 
 @cache
 def access() -> Access:
     """This process's access control. Raises ValueError, which says what is wrong with the settings."""
-    return open_access(settings(), may_be_open=EMBEDDED in os.environ)
+    return open_access(settings(), may_be_open=EMBEDDED in os.environ and AZURE not in os.environ)
 
 
 async def admit(req: Request, action: DataAction | None) -> None:

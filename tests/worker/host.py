@@ -118,12 +118,16 @@ class RunningWorker:
         return [path for path in found if path.startswith(str(folder))]
 
 
+OPEN = "DICOM_LOCAL_DATA"
+"""With this setting, which only the embedded host makes, a service without an issuer lets everyone in."""
+
+
 @contextmanager
 def worker_over(
     folder: Path, data: Path, settings: dict[str, str] | None = None, options: tuple[str, ...] = ()
 ) -> Iterator[RunningWorker]:
     """A worker that keeps its data in the folder ``data``. ``folder`` takes the deployed files and the log."""
-    storage = {"DICOM_BLOBS": str(data / "blobs"), "DICOM_INDEX": str(data / "index.sqlite")}
+    storage = {OPEN: str(data), "DICOM_BLOBS": str(data / "blobs"), "DICOM_INDEX": str(data / "index.sqlite")}
     worker = RunningWorker(folder, storage | (settings or {}), options)
     worker.start()
     try:

@@ -208,21 +208,19 @@ async def _groups(blobs: AsyncIterator[tuple[str, int]]) -> AsyncIterator[list[t
 
 
 def _open_all(paths: Sequence[Path]) -> list[int]:
-    files: list[int] = []
-    try:
+    """Open files, or none if one is missing; the system is told that they are about to be read."""
+    with contextlib.ExitStack() as opened:
+        files = []
         for path in paths:
-            files.append(_open(path))
-    except BaseException:
-        for file in files:
-            os.close(file)
-        raise
-    for file in files:
-        os.posix_fadvise(file, 0, READ_AHEAD, os.POSIX_FADV_WILLNEED)
+            files += [_open(path)]
+            opened.callback(os.close, files[-1])
+            os.posix_fadvise(files[-1], 0, READ_AHEAD, os.POSIX_FADV_WILLNEED)
+        opened.pop_all()
     return files
 
 
 def _cached(file: int, size: int, offset: int) -> bytes:
-    """What the system has in memory of a part of a file, which takes no waiting for a disk; nothing if it hasn't all."""
+    """A part of a file, if the system has it in memory, so that no disk has to be waited for; else nothing."""
     buffer = bytearray(size)
     try:
         read = os.preadv(file, [buffer], offset, os.RWF_NOWAIT)

@@ -31,7 +31,7 @@ class BlobStore(Protocol):
     def read_in_turn(self, blobs: AsyncIterator[tuple[str, int]]) -> AsyncIterator[AsyncIterator[bytes]]:
         """The contents of blobs, given by name and length, in their order. Read each before asking for the next.
 
-        A store prepares what lies ahead as suits it, in bounded memory. Raises BlobMissing before or at the first chunk.
+        A store prepares what lies ahead as suits it, in bounded memory. Raises BlobMissing.
         """
 
     async def read_ranges(self, name: str, ranges: Sequence[ByteRange]) -> list[bytes]:

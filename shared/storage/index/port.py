@@ -85,7 +85,7 @@ class Index(Protocol):
         """
 
     def revision(self) -> int | None:
-        """A number that is the same as before only if nothing has changed since; None where that can't be told at once."""
+        """A number that stays the same only while nothing changes; None where that can't be told at once."""
 
     async def search(self, search: Search) -> Page:
         """Find studies, series or instances."""
