@@ -8,7 +8,8 @@ import pytest
 
 from shared.dicom.model import ByteRange
 from shared.services.context import Services
-from shared.services.retrieve import READ_AHEAD, READ_AHEAD_BYTES, WHOLE_READ, files
+from shared.services.retrieve import files
+from shared.storage.blobs.ahead import READ_AHEAD, READ_AHEAD_BYTES, WHOLE_READ
 from shared.storage.blobs.memory import MemoryBlobs
 from shared.storage.index.model import Scope
 from tests.instances import dataset, new_identity, new_uid, part10
