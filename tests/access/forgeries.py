@@ -83,6 +83,7 @@ BY_REASON: dict[str, dict[str, Forge]] = {
         "alg is a list": lambda issuer: headed(issuer.token(), alg=["RS256"]),
     },
     "InvalidSignatureError": {
+        "truncated signature": lambda issuer: issuer.token()[:-22],
         "no signature": lambda issuer: ".".join(parts(issuer.token())[:2]) + ".",
         "another hash than was signed": lambda issuer: headed(issuer.token(), alg="RS512"),
         "more roles than were signed": lambda issuer: reworded(issuer.token(), roles=["DicomDataOwner"]),
@@ -110,7 +111,6 @@ BY_REASON: dict[str, dict[str, Forge]] = {
     },
     "DecodeError": {
         "exp is no number": lambda issuer: issuer.token(exp="tomorrow"),
-        "truncated signature": lambda issuer: issuer.token()[:-20],
         "payload apart": lambda issuer: headed(issuer.token(), b64=False, crit=["b64"]),
         "encrypted": lambda issuer: issuer.token() + ".x.y",
         "two tokens": lambda issuer: f"{issuer.token()} {issuer.token()}",
@@ -149,6 +149,7 @@ BY_REASON: dict[str, dict[str, Forge]] = {
     "unknown key": {
         "unknown key id": lambda issuer: issuer.token(headers={"kid": "unknown"}),
         "no key id": lambda issuer: issuer.token(headers={"kid": None}),
+        "key id is a list": lambda issuer: headed(issuer.token(), kid=[issuer.key_id]),
         "key id is a number": lambda issuer: headed(issuer.token(), kid=1),
         "key id is a path": lambda issuer: issuer.token(headers={"kid": "../../dev/null"}),
         "brings its key, no id": lambda issuer: by_anothers_key(issuer, kid=None, jwk=public_jwk(rsa_key(1), "mine")),

@@ -59,6 +59,7 @@ class Answer:
     body: bytes
     status: int = 200
     location: str | None = None
+    encoding: str | None = None
     pause: float = 0
 
 
@@ -213,8 +214,9 @@ class TestIssuer:
                 issuer.requests.append(self.path)
                 answer = issuer.misbehave(self.path) or issuer._right_answer(self.path)
                 self.send_response(answer.status)
-                if answer.location:
-                    self.send_header("Location", answer.location)
+                for name, value in (("Location", answer.location), ("Content-Encoding", answer.encoding)):
+                    if value:
+                        self.send_header(name, value)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(answer.body)))
                 self.end_headers()

@@ -53,7 +53,7 @@ MISBEHAVIOURS = {
     "no keys": (answering("keys", Answer(b'{"keys": []}')), "no key for signatures"),
     "nested deeply": (answering("keys", Answer(b"[" * 100_000)), "JSONDecodeError"),
     "too much": (answering("keys", Answer(PADDED)), f"more than {MOST_BYTES} bytes"),
-    "compressed": (answering("keys", Answer(gzip.compress(PADDED))), "JSONDecodeError"),
+    "compressed": (answering("keys", Answer(gzip.compress(PADDED), encoding="gzip")), "JSONDecodeError"),
     "slow": (answering("configuration", Answer(b"{}", pause=0.1)), "TimeoutError"),
     "slow keys": (answering("keys", Answer(b"{}", pause=0.1)), "TimeoutError"),
 }

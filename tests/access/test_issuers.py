@@ -69,6 +69,7 @@ def test_others_have_the_name_of_their_url(url: str, metadata: str) -> None:
         "http://localhost.example.org",
         "http://127.0.0.1@login.example.org",
         "ftp://login.example.org",
+        "ftp://localhost",
         "file:///etc/passwd",
         "login.example.org",
         "https://",
