@@ -10,6 +10,7 @@ from shared.services.watcher import Watcher
 from shared.settings import Settings, settings
 from shared.storage import adapters
 from shared.storage.blobs.port import BlobStore
+from shared.storage.inbox.port import Inbox
 from shared.storage.index.port import Index
 
 
@@ -26,19 +27,36 @@ class Services:
     watcher: Watcher = field(default_factory=Watcher)
     background: Background = field(default_factory=Background)
     known_tags: KnownTags = field(default_factory=KnownTags)
+    inbox: Inbox | None = None
+    inbox_errors: Inbox | None = None
+
+    @property
+    def inboxes(self) -> list[Inbox]:
+        """The inbox and that of errors, or none."""
+        return [inbox for inbox in (self.inbox, self.inbox_errors) if inbox is not None]
 
 
 async def open_services(chosen: Settings) -> Services:
     """Open the storage that the settings name. Raises StorageError when it can't be reached."""
-    opened = Services(chosen, adapters.blob_store(chosen), adapters.index(chosen))
+    opened = Services(
+        chosen,
+        adapters.blob_store(chosen),
+        adapters.index(chosen),
+        inbox=adapters.inbox(chosen),
+        inbox_errors=adapters.inbox_errors(chosen),
+    )
     await opened.blobs.open()
     await opened.index.open()
+    for inbox in opened.inboxes:
+        await inbox.open()
     return opened
 
 
 async def close_services(opened: Services) -> None:
     """Let go of what ``open_services`` opened, once no request uses it any more."""
     await opened.background.close()
+    for inbox in opened.inboxes:
+        await inbox.close()
     await opened.index.close()
     await opened.blobs.close()
 

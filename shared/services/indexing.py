@@ -15,7 +15,7 @@ from shared.errors import StorageError
 from shared.services.aside import fetch
 from shared.services.context import Services
 from shared.services.offload import offload
-from shared.storage.index.model import InstanceRecord, TagValue
+from shared.storage.index.model import InstanceRecord, StoredInstance, TagValue
 from shared.storage.index.port import CommitMode, CommitResult
 from shared.storage.index.tags import QueryTag, TagError, TagsChanged
 from shared.telemetry import describe
@@ -69,22 +69,23 @@ async def _with_values(
         return [draft.record for draft in drafts], []
     records, errors = [], []
     for draft in drafts:
-        values, wrong = _values(draft.record, await _dataset(services, draft), tags)
+        values, wrong = tag_values(draft.record, await _dataset(services, draft), tags)
         records.append(replace(draft.record, extended=values))
         errors += wrong
     return records, errors
 
 
-def _values(
-    record: InstanceRecord, dataset: DataSet, tags: Iterable[QueryTag]
+def tag_values(
+    instance: InstanceRecord | StoredInstance, dataset: DataSet, tags: Iterable[QueryTag], *, only_one: bool = False
 ) -> tuple[tuple[TagValue, ...], list[TagError]]:
+    """The values that an instance gives to tags, and why it can't give others. See ``value_of`` for ``only_one``."""
     values, errors = [], []
     for tag in tags:
         made = tag.definition
         try:
-            value = value_of(dataset, made.path, made.vr, made.private_creator)
+            value = value_of(dataset, made.path, made.vr, made.private_creator, only_one=only_one)
         except InvalidTagValue as error:
-            errors.append(TagError(tag.key, record.key, record.version, time.time_ns() // 1000, error.message))
+            errors.append(TagError(tag.key, instance.key, instance.version, time.time_ns() // 1000, error.message))
         else:
             if value is not None:
                 values.append(TagValue(tag.index_key, value))
@@ -95,10 +96,11 @@ async def _dataset(services: Services, draft: Draft) -> DataSet:
     if draft.dataset is not None:
         return draft.dataset
     held = await fetch(services, draft.record.metadata)
-    return await offload(len(held), _parsed, held)
+    return await offload(len(held), parsed, held)
 
 
-def _parsed(metadata: bytes) -> DataSet:
+def parsed(metadata: bytes) -> DataSet:
+    """The data set of metadata as the index keeps them."""
     dataset: DataSet = orjson.loads(zlib.decompress(metadata))
     return dataset
 

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
-from shared.dicom.model import DataSet
-from shared.dicom.query_tags import InvalidTagValue, value_of
 from shared.errors import BlobMissing
 from shared.services.aside import fetch
 from shared.services.context import Services
+from shared.services.indexing import parsed, tag_values
 from shared.services.known_tags import REMEMBERED_SECONDS
 from shared.services.offload import offload
 from shared.services.pacing import Pace
@@ -108,32 +107,17 @@ class _Reindex:
             values, wrong = await self._values(stored)
             if values:
                 entries.append(TagEntry(stored.key, stored.version, values))
-            errors += (TagError(tag, stored.key, stored.version, now(), message) for tag, message in wrong.items())
+            errors += wrong
             await asyncio.sleep(0)
         if entries:
             await self._services.index.tags.index(entries)
         if errors:
             await self._services.index.tags.record_errors(errors)
 
-    async def _values(self, stored: StoredInstance) -> tuple[tuple[TagValue, ...], dict[int, str]]:
-        """The values that an instance gives to the tags, and by the tags' keys why it can't give others."""
+    async def _values(self, stored: StoredInstance) -> tuple[tuple[TagValue, ...], list[TagError]]:
         try:
             held = await fetch(self._services, stored.metadata)
-            return await offload(len(held), _given, held, self._tags)
+            dataset = await offload(len(held), parsed, held)
         except (BlobMissing, zlib.error, orjson.JSONDecodeError):
-            return (), {tag.key: UNREADABLE for tag in self._tags}
-
-
-def _given(metadata: bytes, tags: Sequence[QueryTag]) -> tuple[tuple[TagValue, ...], dict[int, str]]:
-    dataset: DataSet = orjson.loads(zlib.decompress(metadata))
-    values, wrong = [], {}
-    for tag in tags:
-        made = tag.definition
-        try:
-            value = value_of(dataset, made.path, made.vr, made.private_creator, only_one=True)
-        except InvalidTagValue as error:
-            wrong[tag.key] = error.message
-        else:
-            if value is not None:
-                values.append(TagValue(tag.index_key, value))
-    return tuple(values), wrong
+            return (), [TagError(tag.key, stored.key, stored.version, now(), UNREADABLE) for tag in self._tags]
+        return tag_values(stored, dataset, self._tags, only_one=True)

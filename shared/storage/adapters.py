@@ -2,13 +2,19 @@
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shared.errors import StorageError
 from shared.settings import Settings
 from shared.storage.blobs.folder import FolderBlobs
 from shared.storage.blobs.port import BlobStore
+from shared.storage.inbox.folder import FolderInbox
+from shared.storage.inbox.port import Inbox
 from shared.storage.index.port import Index
 from shared.storage.index.sqlite import SqliteIndex
+
+if TYPE_CHECKING:
+    from shared.storage.blobs.azure_container import AzureContainer
 
 MEMORY = "memory:"
 AZURE = re.compile(r"(?:azure:|https://[^/?#@]+/(?:[^/?#]+/)?)[a-z0-9](?:-?[a-z0-9]){2,62}")
@@ -21,14 +27,50 @@ def blob_store(settings: Settings) -> BlobStore:
     """The blob store that ``DICOM_BLOBS`` names. Raises StorageError if it names none."""
     if settings.blobs == MEMORY:
         return _memory()
-    if AZURE.fullmatch(settings.blobs):
-        return _azure(settings)
-    if SCHEME.match(settings.blobs):
-        raise StorageError(
-            "DICOM_BLOBS must be a folder's path, https://ACCOUNT.blob.core.windows.net/CONTAINER, "
-            "azure:CONTAINER or memory:."
-        )
-    return FolderBlobs(Path(settings.blobs))
+    if is_container(settings.blobs):
+        # Imported only where it is used: the Azure SDK takes over half a second.
+        from shared.storage.blobs.azure import AzureBlobs
+
+        return AzureBlobs(_container(settings, "DICOM_BLOBS", settings.blobs))
+    return FolderBlobs(_folder("DICOM_BLOBS", settings.blobs, ", memory:"))
+
+
+def inbox(settings: Settings) -> Inbox | None:
+    """The inbox that ``DICOM_INBOX`` names, None if there is none. Raises StorageError if it names nothing usable."""
+    if settings.inbox is None:
+        return None
+    _require_apart(settings.inbox, {"DICOM_BLOBS": settings.blobs, "DICOM_INDEX": settings.index})
+    return _inbox(settings, "DICOM_INBOX", settings.inbox)
+
+
+def inbox_errors(settings: Settings) -> Inbox | None:
+    """Where files go that can't be imported, None if there is no inbox. Raises StorageError as ``inbox`` does."""
+    if settings.inbox is None:
+        return None
+    place = settings.inbox_errors or settings.inbox.rstrip("/\\") + "-errors"
+    _require_apart(settings.inbox, {"DICOM_INBOX_ERRORS": place})
+    return _inbox(settings, "DICOM_INBOX_ERRORS", place)
+
+
+def _require_apart(inbox: str, others: dict[str, str]) -> None:
+    """Raises StorageError if one of the service's own places is in the inbox: all that is there is moved away."""
+    for setting, place in others.items():
+        if is_container(inbox) and is_container(place):
+            within = container_name(inbox) == container_name(place)
+        else:
+            within = Path(place).resolve().is_relative_to(Path(inbox).resolve())
+        if within:
+            raise StorageError(f"{setting} lies in DICOM_INBOX, from which everything is moved away.")
+
+
+def is_container(place: str) -> bool:
+    """Whether a setting names a container in Azure."""
+    return AZURE.fullmatch(place) is not None
+
+
+def container_name(place: str) -> str:
+    """The container that a setting names."""
+    return re.split("[:/]", place)[-1]
 
 
 def _memory() -> BlobStore:
@@ -37,17 +79,32 @@ def _memory() -> BlobStore:
     return MemoryBlobs()
 
 
-def _azure(settings: Settings) -> BlobStore:
-    # Imported only where it is used: the Azure SDK takes over half a second.
-    from shared.storage.blobs.azure import AzureBlobs
+def _inbox(settings: Settings, setting: str, place: str) -> Inbox:
+    if is_container(place):
+        from shared.storage.inbox.azure import AzureInbox
+
+        return AzureInbox(_container(settings, setting, place))
+    return FolderInbox(_folder(setting, place))
+
+
+def _folder(setting: str, place: str, others: str = "") -> Path:
+    if SCHEME.match(place):
+        raise StorageError(
+            f"{setting} must be a folder's path, https://ACCOUNT.blob.core.windows.net/CONTAINER{others} or "
+            "azure:CONTAINER."
+        )
+    return Path(place)
+
+
+def _container(settings: Settings, setting: str, place: str) -> "AzureContainer":
     from shared.storage.blobs.azure_container import AzureContainer
 
-    if settings.blobs.startswith("https:"):
-        return AzureBlobs(AzureContainer.by_identity(settings.blobs))
+    if place.startswith("https:"):
+        return AzureContainer.by_identity(place)
     if settings.blobs_connection is None:
-        raise StorageError("DICOM_BLOBS is a container, but DICOM_BLOBS_CONNECTION does not say of which account.")
+        raise StorageError(f"{setting} is a container, but DICOM_BLOBS_CONNECTION does not say of which account.")
     connection = settings.blobs_connection.get_secret_value()
-    return AzureBlobs(AzureContainer.by_key(connection, settings.blobs.removeprefix("azure:")))
+    return AzureContainer.by_key(connection, place.removeprefix("azure:"))
 
 
 def index(settings: Settings) -> Index:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.dicom.attributes import BY_PATH, LEVEL_UID, SEARCHABLE, Attribute
 from shared.dicom.conditions import Condition, Equal, Order, Range, Wildcard, Words
 from shared.dicom.model import Level
-from shared.dicomweb.query import Query, attribute_path, check_query, parse_query
+from shared.dicomweb.query import Query, attribute_path, check_query, parse_query, searched_by
 from shared.errors import BadRequest
 
 RESOURCES = {
@@ -460,3 +460,48 @@ def test_any_query_is_read_or_refused(pairs: list[tuple[str, str]], resource: st
         query = parse(raw, resource)
         assert 1 <= query.limit <= 200
         assert {condition.path for condition in query.conditions} <= set(query.filters)
+
+
+EXTENDED = {
+    "00101010": Attribute("00101010", "00101010", "AS", Level.STUDY),
+    "00091002": Attribute("00091002", "00091002", "US", Level.SERIES, "ACME"),
+    "00200011": Attribute("00200011", "00200011", "IS", Level.STUDY),
+}
+
+
+def test_extended_query_tags_are_searched_by_like_any_attribute() -> None:
+    query = parse("PatientAge=050*&00091002=7&SeriesNumber=3", "series", extended=EXTENDED)
+    assert query.conditions == (Wildcard("00101010", ("050*",)), Equal("00091002", (7,)), Equal("00200011", (3,)))
+    assert query.filters == {"00101010": "PatientAge", "00091002": "00091002", "00200011": "SeriesNumber"}
+    with pytest.raises(BadRequest, match="AttributeId 00091002 is not queryable"):
+        parse("00091002=7", "studies", extended=EXTENDED)
+    with pytest.raises(BadRequest, match=r"The query parameter .00091002. is invalid\. It takes numbers\."):
+        parse("00091002=x", "series", extended=EXTENDED)
+
+
+def test_one_can_make_an_attribute_searchable_at_a_higher_level() -> None:
+    with pytest.raises(BadRequest, match="not queryable"):
+        parse("SeriesNumber=3")
+    assert parse("SeriesNumber=3", extended=EXTENDED).conditions == (Equal("00200011", (3,)),)
+
+
+@pytest.mark.parametrize("order", ["PatientAge", "-00101010", "00091002:desc"])
+def test_results_are_not_ordered_by_extended_query_tags(order: str) -> None:
+    with pytest.raises(BadRequest, match="can't be ordered by AttributeId"):
+        parse(f"PatientAge=050Y&orderby={order}", "series", extended=EXTENDED)
+    with pytest.raises(BadRequest, match="AttributeId SeriesNumber is not queryable"):
+        parse("orderby=SeriesNumber", extended=EXTENDED)
+
+
+@pytest.mark.parametrize(
+    ("raw", "paths"),
+    [
+        ("", set()),
+        ("limit=5&includefield=PatientAge&orderby=StudyDate", set()),
+        ("PatientAge=&0009100a=1&limit=5&Nonsense=3", {"00101010", "0009100A"}),
+        ("RequestAttributesSequence.ScheduledProcedureStepID=1", {"00400275.00400009"}),
+        ("%50atientAge=050Y&PatientAge=1", {"00101010"}),
+    ],
+)
+def test_what_a_query_searches_by(raw: str, paths: set[str]) -> None:
+    assert searched_by(raw) == paths

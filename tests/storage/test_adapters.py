@@ -8,10 +8,12 @@ import pytest
 
 from shared.errors import StorageError
 from shared.settings import Settings
-from shared.storage.adapters import blob_store, index
+from shared.storage.adapters import blob_store, inbox, inbox_errors, index
 from shared.storage.blobs.azure import AzureBlobs
 from shared.storage.blobs.folder import FolderBlobs
 from shared.storage.blobs.memory import MemoryBlobs
+from shared.storage.inbox.azure import AzureInbox
+from shared.storage.inbox.folder import FolderInbox
 from shared.storage.index.cosmos import CosmosIndex
 from shared.storage.index.sqlite import SqliteIndex
 from tests.server import ROOT
@@ -109,11 +111,71 @@ def test_the_account_key_is_not_shown() -> None:
     assert "secret" not in repr(settings)
 
 
+@pytest.mark.parametrize(
+    ("place", "adapter"),
+    [
+        ("data/inbox/", FolderInbox),
+        ("azure:inbox", AzureInbox),
+        ("https://account.blob.core.windows.net/inbox", AzureInbox),
+    ],
+)
+async def test_the_form_of_the_setting_chooses_the_inbox_and_that_of_errors(place: str, adapter: type[object]) -> None:
+    settings = Settings(inbox=place, blobs_connection=AZURITE)
+    for chosen in (inbox(settings), inbox_errors(settings)):
+        assert type(chosen) is adapter
+        await chosen.close()
+
+
+async def test_errors_go_beside_the_inbox_or_where_the_setting_says(tmp_path: Path) -> None:
+    for settings, expected in (
+        (Settings(inbox=f"{tmp_path}/in/"), "in-errors"),
+        (Settings(inbox=f"{tmp_path}/in", inbox_errors=f"{tmp_path}/failed"), "failed"),
+    ):
+        errors = inbox_errors(settings)
+        assert errors is not None
+        await errors.open()
+        assert (tmp_path / expected).is_dir()
+
+
+def test_without_the_setting_there_is_no_inbox() -> None:
+    settings = Settings(inbox_errors="somewhere")
+    assert inbox(settings) is None
+    assert inbox_errors(settings) is None
+
+
+@pytest.mark.parametrize("place", ["azure:Images", "s3://bucket", "memory:", "https://account.blob.core.windows.net"])
+def test_an_inbox_of_no_known_form_is_refused(place: str) -> None:
+    with pytest.raises(StorageError, match="DICOM_INBOX must be"):
+        inbox(Settings(inbox=place, blobs_connection=AZURITE))
+    with pytest.raises(StorageError, match="DICOM_INBOX_ERRORS must be"):
+        inbox_errors(Settings(inbox="inbox", inbox_errors=place, blobs_connection=AZURITE))
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"inbox": "data"}, "DICOM_BLOBS"),
+        ({"inbox": "data/blobs/"}, "DICOM_BLOBS"),
+        ({"inbox": "data/inbox", "index": "data/inbox/index.sqlite"}, "DICOM_INDEX"),
+        ({"inbox": "data/inbox", "inbox_errors": "data/inbox/errors"}, "DICOM_INBOX_ERRORS"),
+        ({"inbox": "azure:dicom", "blobs": "azure:dicom"}, "DICOM_BLOBS"),
+        ({"inbox": "azure:dicom", "blobs": "https://account.blob.core.windows.net/dicom"}, "DICOM_BLOBS"),
+        ({"inbox": "azure:dropped", "inbox_errors": "azure:dropped"}, "DICOM_INBOX_ERRORS"),
+    ],
+)
+def test_the_service_does_not_import_what_is_its_own(settings: dict[str, str], named: str) -> None:
+    chosen = Settings(**{"blobs": "data/blobs", **settings}, blobs_connection=AZURITE)  # type: ignore[arg-type]
+    with pytest.raises(StorageError, match=f"^{named} lies in DICOM_INBOX"):
+        _ = inbox(chosen), inbox_errors(chosen)
+
+
 def test_a_folder_does_not_pay_for_the_azure_sdk(tmp_path: Path) -> None:
     program = (
-        "import sys; from shared.settings import Settings; from shared.storage.adapters import blob_store, index; "
-        f"settings = Settings(blobs={str(tmp_path)!r}, index={str(tmp_path / 'index.sqlite')!r}); "
-        "blob_store(settings); index(settings); "
+        "import sys; from shared.settings import Settings; "
+        "from shared.storage.adapters import blob_store, inbox, index; "
+        f"settings = Settings(blobs={str(tmp_path)!r}, index={str(tmp_path / 'index.sqlite')!r}, "
+        f"inbox={str(tmp_path / 'inbox')!r}); "
+        "blob_store(settings); index(settings); inbox(settings); "
         "print(sorted(name for name in sys.modules if name.split('.')[0] in ('azure', 'aiohttp', 'obstore')))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

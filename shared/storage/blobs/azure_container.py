@@ -1,17 +1,17 @@
 """One container of an Azure storage account: how to sign in, and all that is done to it but reading and writing blobs.
 
-That is setting it up, URLs by which others may write one blob, and access tiers.
+That is setting it up, listing it, URLs by which others may write one blob, and access tiers.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ResourceExistsError, ResourceNotFoundError
 from azure.identity.aio import DefaultAzureCredential
-from azure.storage.blob import BlobSasPermissions, UserDelegationKey, generate_blob_sas
+from azure.storage.blob import BlobProperties, BlobSasPermissions, UserDelegationKey, generate_blob_sas
 from azure.storage.blob.aio import BlobClient, BlobServiceClient, LinearRetry
 from obstore.auth.azure import AzureAsyncCredentialProvider
 from obstore.exceptions import BaseError
@@ -29,6 +29,8 @@ RETRIES = 5
 FIRST_RETRY = timedelta(seconds=0.2)
 RETRY_TIMEOUT = timedelta(seconds=30)
 """No request is sent again later than this."""
+READ_PART = 4 * 1024 * 1024
+"""A stream is read by requests of this many bytes."""
 CLOCK_SKEW = timedelta(minutes=5)
 
 Tier: TypeAlias = Literal["Hot", "Cool", "Cold"]
@@ -116,6 +118,10 @@ class AzureContainer:
         """The client of one blob."""
         return self._container.get_blob_client(name)
 
+    def blobs(self) -> AsyncIterator[BlobProperties]:
+        """Every blob of the container, page by page. To be read within ``azure_errors``."""
+        return self._container.list_blobs(include=["metadata"])
+
     async def upload_url(self, name: str, lifetime: timedelta) -> str:
         """A URL by which one blob can be written, not read, for so long. Raises StorageError.
 
@@ -154,6 +160,8 @@ def _client_options() -> dict[str, Any]:
         "retry_policy": LinearRetry(backoff=1, random_jitter_range=1, retry_total=RETRIES),
         "connection_timeout": CONNECT_TIMEOUT.total_seconds(),
         "read_timeout": ANSWER_TIMEOUT.total_seconds(),
+        "max_single_get_size": READ_PART,
+        "max_chunk_get_size": READ_PART,
     }
 
 

@@ -4,16 +4,15 @@ import asyncio
 import contextlib
 import os
 import secrets
-import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from shared.dicom.model import ByteRange
-from shared.errors import BlobExists, BlobMissing, StorageError
+from shared.errors import BlobMissing, StorageError
+from shared.storage.blobs.partial_file import PartialFile, clear_partials, fsync_folder
 from shared.storage.blobs.probe import write_and_read
 
 P = ParamSpec("P")
@@ -21,16 +20,12 @@ T = TypeVar("T")
 
 CHUNK = 128 * 1024
 """Bytes read at a time: what fits into a processor's own cache is sent on much faster than what has left it."""
-WRITE_BEHIND = 4 * 1024 * 1024
-"""Bytes of a put that may wait in memory before they are written."""
 OPENED_AHEAD = 16
 """Files that are open while one after the other is read."""
 READ_AHEAD = 512 * 1024
 """Bytes of each that the system is asked to have in memory by then."""
 PARTIAL = "~partial"
 """The folder of blobs being written; no partition can have that name."""
-LEFT_BEHIND_SECONDS = 24 * 3600
-"""A partial file that old belongs to a process that died."""
 
 
 class FolderBlobs:
@@ -47,10 +42,7 @@ class FolderBlobs:
     def _open(self) -> None:
         partials = self._root / PARTIAL
         partials.mkdir(parents=True, exist_ok=True)
-        for path in partials.iterdir():
-            with contextlib.suppress(FileNotFoundError):
-                if path.stat().st_mtime < time.time() - LEFT_BEHIND_SECONDS:
-                    path.unlink()
+        clear_partials(partials)
 
     async def close(self) -> None:
         self._pool.shutdown(wait=True)
@@ -59,28 +51,16 @@ class FolderBlobs:
         await write_and_read(self)
 
     async def put(self, name: str, chunks: AsyncIterator[bytes]) -> int:
-        partial = _PartialFile(self._root / name, self._root / PARTIAL / secrets.token_hex(16), self._make_folder)
-        waiting: list[bytes] = []
-        waiting_bytes = length = 0
-        try:
-            async for chunk in chunks:
-                waiting.append(chunk)
-                waiting_bytes += len(chunk)
-                if waiting_bytes >= WRITE_BEHIND:
-                    await self._run(partial.write, waiting)
-                    length += waiting_bytes
-                    waiting, waiting_bytes = [], 0
-            await self._run(partial.publish, waiting)
-        except BaseException:
-            await asyncio.shield(self._run(partial.discard))
-            raise
-        return length + waiting_bytes
+        partial = self._root / PARTIAL / secrets.token_hex(16)
+        return await PartialFile(self._root / name, partial, self._make_folder).receive(chunks, self._run)
 
     async def read(self, name: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         (file,) = await self._run(_open_all, [self._root / name])
-        async with aclosing(self._contents(file, offset, length)) as contents:
-            async for chunk in contents:
+        try:
+            async for chunk in self._contents(file, offset, length):
                 yield chunk
+        finally:
+            os.close(file)
 
     async def read_in_turn(self, blobs: AsyncIterator[tuple[str, int]]) -> AsyncIterator[AsyncIterator[bytes]]:
         """The files of a group are opened at once, which lets the system read them ahead."""
@@ -88,26 +68,22 @@ class FolderBlobs:
             files = deque(await self._run(_open_all, [self._root / name for name, _ in group]))
             try:
                 for _, length in group:
-                    async with aclosing(self._contents(files.popleft(), 0, length)) as contents:
-                        yield contents
+                    yield self._contents(files[0], 0, length)
+                    os.close(files.popleft())
             finally:
                 for file in files:
                     os.close(file)
 
-    async def _contents(self, file: int, offset: int, length: int | None) -> AsyncGenerator[bytes]:
-        """A file's bytes; closes it at the end."""
-        try:
-            left = os.fstat(file).st_size - offset if length is None else length
-            while left > 0:
-                size = min(left, CHUNK)
-                chunk = _cached(file, size, offset) or await self._run(os.pread, file, size, offset)
-                if not chunk:
-                    raise BlobMissing("A stored file is shorter than the index says.")
-                offset += len(chunk)
-                left -= len(chunk)
-                yield chunk
-        finally:
-            os.close(file)
+    async def _contents(self, file: int, offset: int, length: int | None) -> AsyncIterator[bytes]:
+        left = os.fstat(file).st_size - offset if length is None else length
+        while left > 0:
+            size = min(left, CHUNK)
+            chunk = _cached(file, size, offset) or await self._run(os.pread, file, size, offset)
+            if not chunk:
+                raise BlobMissing("A stored file is shorter than the index says.")
+            offset += len(chunk)
+            left -= len(chunk)
+            yield chunk
 
     async def read_ranges(self, name: str, ranges: Sequence[ByteRange]) -> list[bytes]:
         return await self._run(_read_ranges, self._root / name, ranges)
@@ -138,7 +114,7 @@ class FolderBlobs:
         if folder != self._root:
             self._make_folder(folder.parent)
             folder.mkdir(exist_ok=True)
-            _fsync_folder(folder.parent)
+            fsync_folder(folder.parent)
         self._folders.add(folder)
 
     def _scan(self, folder: Path) -> tuple[list[Path], list[tuple[str, float]]]:
@@ -153,47 +129,6 @@ class FolderBlobs:
                 with contextlib.suppress(FileNotFoundError):
                     found.append((name, entry.stat().st_mtime))
         return subfolders, found
-
-
-class _PartialFile:
-    """A file being written, not yet under its name; used by one thread at a time."""
-
-    def __init__(self, path: Path, partial: Path, make_folder: Callable[[Path], None]) -> None:
-        self._path = path
-        self._partial = partial
-        self._make_folder = make_folder
-        self._file: int | None = None
-
-    def write(self, chunks: Sequence[bytes]) -> None:
-        if self._file is None:
-            self._file = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
-        for chunk in chunks:
-            rest = memoryview(chunk)
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
-
-    def publish(self, last_chunks: Sequence[bytes]) -> None:
-        """Write the rest, make it durable and only then give it its name."""
-        self.write(last_chunks)
-        if self._file is not None:
-            os.fsync(self._file)
-        self._close()
-        self._make_folder(self._path.parent)
-        try:
-            os.link(self._partial, self._path)
-        except FileExistsError as error:
-            raise BlobExists("A blob of that name exists.") from error
-        os.unlink(self._partial)
-        _fsync_folder(self._path.parent)
-
-    def discard(self) -> None:
-        self._close()
-        _remove(self._partial)
-
-    def _close(self) -> None:
-        file, self._file = self._file, None
-        if file is not None:
-            os.close(file)
 
 
 async def _groups(blobs: AsyncIterator[tuple[str, int]]) -> AsyncIterator[list[tuple[str, int]]]:
@@ -258,11 +193,3 @@ def _pread_all(file: int, part: ByteRange) -> bytes:
 def _remove(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
-
-
-def _fsync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

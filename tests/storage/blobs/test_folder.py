@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.storage.blobs.folder import LEFT_BEHIND_SECONDS, PARTIAL, FolderBlobs
+from shared.storage.blobs.folder import PARTIAL, FolderBlobs
+from shared.storage.blobs.partial_file import LEFT_BEHIND_SECONDS
 from tests.contract.test_blobs import MIB, NAME, broken, endless
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -18,32 +18,11 @@ from tests.azure.cosmos import CosmosStandIn, Fault
 from tests.contract.records import PATHS, record, study
 from tests.contract.steps import CREATED, DUE, EXISTS, PARTITION, as_stored, commit, keys, of, put, stored
 from tests.contract.test_index_pages import check_against_the_model, random_records, random_search
+from tests.storage.index.conftest import DATABASE, Process
 
-DATABASE = "particular"
 FAILED = CommitResult.FAILED
 TOO_LARGE = bytes(1_600_000)
 """Metadata of which no document is made: it would be over 2 MB."""
-
-Process: TypeAlias = Callable[[], Awaitable[CosmosIndex]]
-
-
-@pytest.fixture
-async def process(cosmos_stand_in: CosmosStandIn) -> AsyncIterator[Process]:
-    """Opens the index as another process would."""
-    cosmos_stand_in.reset()
-    opened: list[CosmosIndex] = []
-
-    async def open_one() -> CosmosIndex:
-        index = CosmosIndex(Account.by_key(cosmos_stand_in.connection_string, DATABASE))
-        await index.open()
-        opened.append(index)
-        return index
-
-    yield open_one
-    cosmos_stand_in.faults()
-    for index in opened:
-        await index.close()
-    cosmos_stand_in.reset()
 
 
 @pytest.fixture

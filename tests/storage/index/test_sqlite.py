@@ -1,25 +1,23 @@
-"""What is particular to the index in SQLite: plans, group commit, locks and broken files."""
+"""What is particular to the index in SQLite: group commit, locks and broken files."""
 
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from shared.dicom.conditions import Condition, Equal, Range, Wildcard
 from shared.dicom.model import Level
 from shared.errors import StorageError
-from shared.storage.index.model import DEFAULT_PARTITION, Attributes, InstanceRecord, Scope, Search
+from shared.storage.index.model import DEFAULT_PARTITION, InstanceRecord, Scope, Search
 from shared.storage.index.port import CommitMode
-from shared.storage.index.sqlite import SqliteIndex, adapter, connection, search, writer
+from shared.storage.index.sqlite import SqliteIndex, adapter, connection, writer
 from shared.storage.index.sqlite.connection import connect, storage_error
 from shared.storage.index.sqlite.turn import Turn
-from tests.contract.records import PATHS, record
-from tests.contract.steps import CREATED, DUE, PARTITION, commit, of, stored
+from tests.contract.records import record
+from tests.contract.steps import CREATED, DUE, commit, stored
+from tests.storage.index.steps import held_back, unwritable
 
 
 @pytest.fixture
@@ -35,95 +33,7 @@ async def index(path: Path) -> AsyncIterator[SqliteIndex]:
     await opened.close()
 
 
-# Plans
-
-
-class Recording:
-    """A connection that remembers what it was asked."""
-
-    def __init__(self, inner: sqlite3.Connection) -> None:
-        self._inner = inner
-        self.asked: list[tuple[str, Any]] = []
-
-    def execute(self, statement: str, parameters: Any = ()) -> sqlite3.Cursor:
-        self.asked.append((statement, parameters))
-        return self._inner.execute(statement, parameters)
-
-    def plans(self) -> list[str]:
-        steps = [self._inner.execute(f"EXPLAIN QUERY PLAN {statement}", given) for statement, given in self.asked]
-        return [step[3] for plan in steps for step in plan]
-
-
-@pytest.mark.parametrize(
-    ("level", "condition", "index_name"),
-    [
-        (Level.STUDY, None, "studies_by_partition"),
-        (Level.STUDY, of("StudyInstanceUID", Equal, ("1", "2")), "studies_by_partition_uid"),
-        (Level.STUDY, of("PatientID", Equal, ("p1",)), "studies_by_partition_PatientID"),
-        (Level.STUDY, of("PatientID", Wildcard, ("p1*",)), "studies_by_partition_PatientID"),
-        (Level.STUDY, of("PatientName", Equal, ("doe^john",)), "studies_by_partition_PatientName"),
-        (Level.STUDY, of("PatientName", Wildcard, ("doe*",)), "studies_by_partition_PatientName"),
-        (Level.STUDY, of("AccessionNumber", Equal, ("a",)), "studies_by_partition_AccessionNumber"),
-        (Level.STUDY, of("StudyDate", Range, "20240101", "20240102"), "studies_by_partition_StudyDate"),
-        (Level.SERIES, None, "series_by_partition"),
-        (Level.SERIES, of("SeriesInstanceUID", Equal, ("1",)), "series_by_partition_uid_study"),
-        (Level.SERIES, of("Modality", Equal, ("ct",)), "series_by_partition_Modality"),
-        (Level.SERIES, of("PatientID", Equal, ("p1",)), "studies_by_partition_PatientID"),
-        (Level.INSTANCE, None, "instances_by_partition_version"),
-        (Level.INSTANCE, of("SOPInstanceUID", Equal, ("1",)), "instances_by_partition_uid_series"),
-        (Level.INSTANCE, of("PatientID", Equal, ("p1",)), "studies_by_partition_PatientID"),
-    ],
-)
-async def test_a_selective_search_is_led_by_an_index(
-    index: SqliteIndex, path: Path, level: Level, condition: Condition | None, index_name: str
-) -> None:
-    await commit(index, record(PatientID="P1"))
-    with closing(connect(path, writes=False)) as reading:
-        recording = Recording(reading)
-        conditions = () if condition is None else (condition,)
-        search.find(recording, Search(level, PARTITION, conditions, limit=1))  # type: ignore[arg-type]
-        plans = recording.plans()
-    assert any(f"INDEX {index_name} " in step for step in plans)
-    assert [step for step in plans if step.startswith("SCAN") and step != "SCAN page"] == []
-
-
-async def test_newest_first_needs_no_sorting(index: SqliteIndex, path: Path) -> None:
-    await commit(index, record(PatientID="P1"))
-    with closing(connect(path, writes=False)) as reading:
-        recording = Recording(reading)
-        searches = [
-            *(Search(level, PARTITION) for level in Level),
-            *(Search(level, Scope(DEFAULT_PARTITION, "1")) for level in Level),
-            Search(Level.INSTANCE, Scope(DEFAULT_PARTITION, "1", "1.1")),
-            Search(Level.STUDY, PARTITION, (of("PatientID", Equal, ("p1",)),)),
-            Search(Level.STUDY, PARTITION, (of("ModalitiesInStudy", Equal, ("ct",)),)),
-        ]
-        for each in searches:
-            search.find(recording, each)  # type: ignore[arg-type]
-        assert [step for step in recording.plans() if "TEMP B-TREE" in step] == []
-
-
 # Group commit
-
-
-def unwritable(instance: str) -> InstanceRecord:
-    """A record that passes everything until SQLite refuses to bind its number."""
-    it = record("2", "2.1", instance)
-    own = it.levels[Level.INSTANCE]
-    return replace(
-        it,
-        levels={**it.levels, Level.INSTANCE: Attributes(own.dataset, {PATHS["InstanceNumber"]: 2**70})},
-    )
-
-
-async def held_back(path: Path, *waiting: Any) -> list[Any]:
-    """Let the changes pile up behind the lock, so that they share a transaction; gives what became of each."""
-    with closing(Turn(path)) as turn:
-        with turn.taken():
-            tasks = [asyncio.ensure_future(change) for change in waiting]
-            await asyncio.sleep(0.2)
-            assert not any(task.done() for task in tasks)
-        return await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_a_change_that_fails_takes_no_other_in_its_transaction_with_it(index: SqliteIndex, path: Path) -> None:

@@ -106,7 +106,7 @@ def _chained(changes: Sequence[Noted]) -> Iterator[Noted]:
 
 def _take_chain(waiting: list[Noted]) -> list[Noted]:
     made = {each.after for each in waiting} - {None}
-    following: Noted | None = next(each for each in waiting if each.change.before not in made)
+    following: Noted | None = next((each for each in waiting if each.change.before not in made), waiting[0])
     chain = []
     while following is not None:
         chain.append(following)

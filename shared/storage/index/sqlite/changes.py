@@ -16,10 +16,12 @@ LAST_TIME = "(SELECT time FROM feed ORDER BY sequence DESC LIMIT 1)"
 """The time of the entry with the highest number."""
 
 _INSERT = "INSERT INTO feed (time, partition, study, series, instance, action, version)"
+# a limit keeps the order of what is joined to; to sort no more than ids spares memory
 _COPY = (
     f"{_INSERT} SELECT {{time}}, i.partition, st.uid, se.uid, i.uid, '{{action}}', i.version "
-    "FROM instances i JOIN series se ON se.id = i.series JOIN studies st ON st.id = i.study "
-    "WHERE {within} ORDER BY i.version, i.id"
+    "FROM (SELECT id FROM instances WHERE {within} ORDER BY version, id LIMIT -1) AS oldest_first "
+    "CROSS JOIN instances i ON i.id = oldest_first.id "
+    "CROSS JOIN series se ON se.id = i.series CROSS JOIN studies st ON st.id = i.study"
 )
 
 
@@ -36,7 +38,7 @@ def note(connection: sqlite3.Connection, changes: Sequence[Row]) -> None:
 def note_deletion(connection: sqlite3.Connection, column: str, row: int) -> None:
     """Append the deletions of the instances that have ``row`` in a column, oldest version first."""
     (last,) = connection.execute(f"SELECT {LAST_TIME}").fetchone()
-    statement = _COPY.format(time="?", action=Action.DELETE, within=f"i.{column} = ?")
+    statement = _COPY.format(time="?", action=Action.DELETE, within=f"{column} = ?")
     connection.execute(statement, (next_time(last), row))
 
 

@@ -34,7 +34,7 @@ _FIRST_SINCE = "(SELECT sequence FROM feed WHERE time >= {} ORDER BY time, seque
 _LAST = 2**63 - 1
 
 _PARTITIONS = "(SELECT key FROM partitions WHERE name IN (SELECT value FROM json_each(:partitions)))"
-_ENTRIES = "SELECT sequence FROM feed {index} WHERE {conditions} ORDER BY sequence {direction} LIMIT {page}"
+_NUMBERS = "SELECT sequence FROM feed {index} WHERE {conditions} ORDER BY sequence {direction} LIMIT {page}"
 _OF_PARTITIONS = f"""
 SELECT feed.sequence FROM partitions CROSS JOIN feed
 WHERE partitions.key IN {_PARTITIONS} AND feed.sequence IN ({{of_each}})
@@ -56,11 +56,11 @@ class SqliteFeed:
         self._readers = readers
 
     async def read(self, query: FeedQuery) -> list[FeedEntry]:
-        return await self._readers.run(partial(_read, query=query, direction="ASC"))
+        return await self._readers.run(partial(entries, query=query, direction="ASC"))
 
     async def latest(self, query: FeedQuery) -> FeedEntry | None:
         last = replace(query, skip=0, limit=1)
-        found = await self._readers.run(partial(_read, query=last, direction="DESC"))
+        found = await self._readers.run(partial(entries, query=last, direction="DESC"))
         return found[0] if found else None
 
     async def last_sequence(self) -> int:
@@ -76,7 +76,8 @@ class SqliteFeed:
         return await self._writer.run(partial(_move_cursor, name=name, seen=seen, to=to))
 
 
-def _read(connection: sqlite3.Connection, query: FeedQuery, direction: str) -> list[FeedEntry]:
+def entries(connection: sqlite3.Connection, query: FeedQuery, direction: str) -> list[FeedEntry]:
+    """The entries that a query asks for, ``direction`` being ASC or DESC."""
     described, blobs = connection.execute(_FETCH.format(found=_sought(query, direction)), _names(query)).fetchone()
     rows = orjson.loads(described)
     metadata = split(blobs, (row[-1] or 0 for row in rows))
@@ -91,21 +92,21 @@ def _sought(query: FeedQuery, direction: str) -> str:
     conditions = _conditions(query)
     within = [] if query.partitions is None else [f"partition IN {_PARTITIONS}"]
     if query.study is not None:
-        return _entries("INDEXED BY feed_by_study", [*conditions, *within, "study = :study"], direction)
+        return _numbers("INDEXED BY feed_by_study", [*conditions, *within, "study = :study"], direction)
     if query.actions is not None and Action.CREATE not in query.actions:
         rare = f"action <> '{Action.CREATE}'"
-        return _entries("INDEXED BY feed_but_creations", [*conditions, *within, rare], direction)
+        return _numbers("INDEXED BY feed_but_creations", [*conditions, *within, rare], direction)
     if query.partitions is None:
-        return _entries("NOT INDEXED", conditions, direction)
+        return _numbers("NOT INDEXED", conditions, direction)
     if len(query.partitions) == 1:
-        return _entries("INDEXED BY feed_by_partition", [*conditions, f"partition = {_PARTITIONS}"], direction)
+        return _numbers("INDEXED BY feed_by_partition", [*conditions, f"partition = {_PARTITIONS}"], direction)
     of_each = [*conditions, "partition = partitions.key"]
-    first_of_each = _entries("INDEXED BY feed_by_partition", of_each, direction, page=":reach")
+    first_of_each = _numbers("INDEXED BY feed_by_partition", of_each, direction, page=":reach")
     return _OF_PARTITIONS.format(of_each=first_of_each, direction=direction)
 
 
-def _entries(index: str, conditions: Sequence[str], direction: str, page: str = ":limit OFFSET :skip") -> str:
-    return _ENTRIES.format(index=index, conditions=" AND ".join(conditions), direction=direction, page=page)
+def _numbers(index: str, conditions: Sequence[str], direction: str, page: str = ":limit OFFSET :skip") -> str:
+    return _NUMBERS.format(index=index, conditions=" AND ".join(conditions), direction=direction, page=page)
 
 
 def _conditions(query: FeedQuery) -> list[str]:
