@@ -1,15 +1,16 @@
-# Four words: run, demo, test, lint. Each makes its own .venv and installs what it needs.
+# Five words: run, demo, test, lint, bench. Each makes its own .venv and installs what it needs.
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8080
 DATA ?= ./data
 WORKERS ?=
 PYTEST ?=
+BENCH ?=
 export PYTHON313 ?=
 
 BIN := .venv/bin
 
-.PHONY: run demo test lint clean
+.PHONY: run demo test lint bench clean
 
 run: .venv/.local  ## serve on http://127.0.0.1:8080 (HOST=, PORT=, DATA=, WORKERS= change that)
 	$(BIN)/python -m local --host $(HOST) --port $(PORT) --data $(DATA) $(if $(WORKERS),--workers $(WORKERS))
@@ -25,6 +26,10 @@ lint: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+bench: .venv/.bench  ## side by side with Orthanc; BENCH="--short" for two minutes, BENCH=--help for more
+	@command -v wrk >/dev/null && test -e /usr/sbin/Orthanc || apt-get install --yes --quiet wrk orthanc orthanc-dicomweb
+	$(BIN)/python -m benchmarks $(BENCH)
+
 clean:
 	rm -rf .venv .venv313 tests/clients/node_modules tests/azure/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
@@ -37,6 +42,10 @@ clean:
 
 .venv/.dev: .venv/.local requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+.venv/.bench: .venv/.local requirements-bench.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	touch $@
 
 # The worker tests need the Python that the service runs on in Azure.
