@@ -93,14 +93,14 @@ class DataSetReader:
             else:
                 key, length = unpack(buffer, position)
                 name, vr = tags[key]
-            decoder = decode(vr)
+            decoded = decode(vr)
             value = position + 8
             end = value + length
-            if decoder is None or name is None or length > _LONGEST_SHORT_FORM or end > size:
+            if decoded is None or name is None or length > _LONGEST_SHORT_FORM or end > size:
                 self._pause(last)
                 self._walk.count_values(buffer.count(_SEPARATOR, start, position))
                 return self._read_special(buffer, position)
-            elements[name] = decoder(buffer[value:end])
+            elements[name] = decoded[buffer[value:end]]
             if name <= last:
                 self._sorted = False
             last = name
@@ -291,7 +291,8 @@ class DataSetReader:
             if len(raw) > self._walk.limits.inline:
                 return self._refer(tag, vr, value, len(raw))
         self._walk.count_values(raw.count(_SEPARATOR))
-        element = (self._decoders.short.get(vr) or self._decoders.long[vr])(raw)
+        decoded = self._decoders.short.get(vr)
+        element = self._decoders.long[vr](raw) if decoded is None else decoded[raw]
         if tag == SPECIFIC_CHARACTER_SET:
             self._charset = charset_of(str(element.get("Value", [""])[0] or ""))
             self._decoders = decoders(self._encoding.little_endian, self._charset)

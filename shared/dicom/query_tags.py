@@ -192,4 +192,4 @@ def _known(dataset: DataSet, binary: str, vr: str) -> dict[str, Any]:
     """What a reader that did not know the VR left as bytes: private attributes in Implicit VR (PS3.5 6.2.2)."""
     terms = dataset.get(_CHARACTER_SET, {}).get("Value") or [""]
     known = decoders(True, charset_of(str(terms[0] or ""))).short
-    return known[vr.encode("ascii")](b64decode(binary))
+    return known[vr.encode("ascii")][b64decode(binary)]

@@ -33,20 +33,46 @@ _LEADING_SPACES_PAD: Final = frozenset(("AE", "CS", "LO", "SH", "UI"))
 """VRs that may be padded in front (PS3.5 6.2), and UI, where a space can't mean anything."""
 _NAME_GROUPS: Final = ("Alphabetic", "Ideographic", "Phonetic")
 
+LONGEST_REMEMBERED: Final = 64
+"""Bytes."""
+MOST_REMEMBERED: Final = 512
+"""Values of one VR in one character set: a megabyte or two for all VRs together."""
+
 _MOST_DIGITS: Final = 18
 _INTEGER: Final = "0123456789+-"
 _DECIMAL: Final = _INTEGER + ".eE"
 
 
+class Decoded(dict[bytes, Element]):
+    """The elements that values of one VR decode to, short ones remembered: the instances of a series share most.
+
+    An element may stand in several data sets, and is not to be changed.
+    """
+
+    __slots__ = ("_decode",)
+
+    def __init__(self, decode: Decoder) -> None:
+        super().__init__()
+        self._decode = decode
+
+    def __missing__(self, raw: bytes) -> Element:
+        element = self._decode(raw)
+        if len(raw) <= LONGEST_REMEMBERED:
+            if len(self) >= MOST_REMEMBERED:
+                self.clear()
+            self[raw] = element
+        return element
+
+
 @dataclass(frozen=True, slots=True)
 class Decoders:
-    """A decoder by VR: ``short`` for VRs whose explicit length has 16 bits, ``long`` for the rest but SQ."""
+    """What values decode to, by VR: ``short`` if its explicit length has 16 bits, else ``long``; but SQ."""
 
-    short: dict[bytes, Decoder]
+    short: dict[bytes, Decoded]
     long: dict[bytes, Decoder]
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=8)
 def decoders(little_endian: bool, charset: Charset) -> Decoders:
     """The decoders for a byte order and a character set. Each takes the bytes of a whole value.
 
@@ -69,7 +95,7 @@ def decoders(little_endian: bool, charset: Charset) -> Decoders:
     }
     by_code = {vr.encode("ascii"): decoder for vr, decoder in table.items()}
     return Decoders(
-        short={code: decoder for code, decoder in by_code.items() if code not in LONG_FORM},
+        short={code: Decoded(decoder) for code, decoder in by_code.items() if code not in LONG_FORM},
         long={code: decoder for code, decoder in by_code.items() if code in LONG_FORM},
     )
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.dicom.charsets import DEFAULT_CHARSET, charset_of
-from shared.dicom.values import LONG_FORM, Element, decoders
+from shared.dicom.values import LONG_FORM, LONGEST_REMEMBERED, MOST_REMEMBERED, Element, decoders
 
 
 def decode(vr: str, raw: bytes, term: str = "", little_endian: bool = True) -> Element:
     table = decoders(little_endian, charset_of(term))
-    return (table.long if vr.encode() in LONG_FORM else table.short)[vr.encode()](raw)
+    return table.long[vr.encode()](raw) if vr.encode() in LONG_FORM else table.short[vr.encode()][raw]
 
 
 def values(vr: str, raw: bytes, term: str = "", little_endian: bool = True) -> Any:
@@ -187,3 +187,13 @@ def test_binary_is_base64_of_little_endian_words(vr: str, size: int) -> None:
 @given(st.sampled_from(ALL_VRS), st.binary(max_size=64), st.sampled_from(["", "ISO_IR 192", "ISO_IR 13", "GB18030"]))
 def test_any_bytes_give_json(vr: str, raw: bytes, term: str) -> None:
     assert orjson.loads(orjson.dumps(decode(vr, raw, term))) == decode(vr, raw, term)
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    table = decoders(True, DEFAULT_CHARSET).short[b"LO"]
+    for number in range(3 * MOST_REMEMBERED):
+        assert table[str(number).encode()] == {"vr": "LO", "Value": [str(number)]}
+        assert len(table) <= MOST_REMEMBERED
+    long = b"x" * (LONGEST_REMEMBERED + 1)
+    assert table[long]["Value"] == [long.decode()]
+    assert long not in table
