@@ -1,9 +1,11 @@
 """Extended query tags that are removed and added again, and instances that come and go meanwhile."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from shared.services.known_tags import REMEMBERED_SECONDS
 from tests.api.client import Api
 from tests.api.files import by_hand
 from tests.api.tagging import TAGS, add, detail, enable, entry, found, private, private_path, remove, wait, with_private
@@ -80,4 +82,5 @@ def test_errors_go_with_their_instances(api: Api, shelf: Api) -> None:
     assert "erroneous-dicom-attributes" not in answer.headers
     assert old.store(counted(first, b"foo ")).status_code == 409
     remove(api, IMAGES)
+    time.sleep(REMEMBERED_SECONDS)
     assert old.store(counted(first, b"foo ")).status_code == 200
