@@ -1,86 +1,19 @@
-"""Adding, listing, changing and removing extended query tags, and the errors of instances that can't be indexed."""
+"""Adding, listing, changing and removing extended query tags, and the errors of instances that can't be added."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.api.client import Api
-from tests.api.files import by_hand, without_pixels
+from tests.api.files import without_pixels
+from tests.api.query_tags.conftest import Added
+from tests.api.query_tags.instances import ACQUISITION, AGE, ALL, FILMS, PATHS, SEX, STAGE, staged
+from tests.api.query_tags.tagging import TAGS, detail, disable, enable, entry, found, patch, post, private
 from tests.api.store_answers import VALIDATION_FAILED, reasons
-from tests.api.tagging import TAGS, add, detail, disable, enable, entry, found, patch, post, private, remove, wait
-from tests.dicom.building import explicit
-from tests.instances import Identity, new_identity
+from tests.instances import new_identity
 
-FILMS = "21000170"
-AGE = "00101010"
-STAGE = "00082122"
-SEX = "00100040"
-SITE = "0019AA20"
-OURS = (SEX, FILMS, AGE, STAGE, SITE)
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
-
-
-def aged(identity: Identity, age: bytes) -> bytes:
-    return by_hand(identity, explicit(0x00101010, "AS", age))
-
-
-def staged(identity: Identity, number: bytes) -> bytes:
-    return by_hand(identity, explicit(0x00082122, "IS", number))
-
-
-@dataclass(frozen=True)
-class Indexed:
-    """What was stored before the tags were added, how that was answered, and what was answered meanwhile."""
-
-    few: Identity
-    many: Identity
-    bad: tuple[Identity, Identity]
-    good: Identity
-    dropped: Identity
-    started: httpx.Response
-    ended: dict[str, Any]
-    age: dict[str, Any]
-    """The tag that some of them have no good value for."""
-    meanwhile: dict[str, httpx.Response]
-
-
-@pytest.fixture(scope="module")
-def old(shelf: Api) -> Api:
-    """The same data partition in version 1."""
-    return Api(shelf.http, shelf.base.replace("/v2/", "/v1/"))
-
-
-@pytest.fixture(scope="module")
-def indexed(api: Api, shelf: Api, old: Api) -> Iterator[Indexed]:
-    few, many, first, second, good, dropped = (new_identity() for _ in range(6))
-    shelf.keep(
-        without_pixels(few, NumberOfFilms="03", PatientSex="O"),
-        without_pixels(many, NumberOfFilms="12", PatientSex="M"),
-        aged(dropped, b"baz "),
-    )
-    old.keep(aged(first, b"foo "), aged(second, b"bar "), aged(good, b"053Y"))
-    started = add(
-        api,
-        entry(SEX, "Study", vr="CS"),
-        entry(FILMS, "Study", vr="IS"),
-        entry("PatientAge"),
-        entry(STAGE),
-        private(0x20, "SH", "Series"),
-    )
-    meanwhile = {
-        "tag": api.get(f"{TAGS}/{FILMS}"),
-        "add": post(api, [entry("00181030")]),
-        "delete": api.delete(f"{TAGS}/{FILMS}"),
-        "search": shelf.get(f"/studies?{FILMS}=3"),
-        "sex": shelf.get("/studies?PatientSex=O"),
-    }
-    ended = wait(api, started)
-    yield Indexed(few, many, (first, second), good, dropped, started, ended, tag(api, AGE), meanwhile)
-    remove(api, *OURS)
 
 
 def tag(api: Api, path: str) -> dict[str, Any]:
@@ -90,21 +23,21 @@ def tag(api: Api, path: str) -> dict[str, Any]:
     return shown
 
 
-def test_adding_is_answered_with_an_operation(api: Api, indexed: Indexed) -> None:
-    answer = indexed.started
+def test_adding_is_answered_with_an_operation(api: Api, added: Added) -> None:
+    answer = added.started
     identifier = answer.json()["id"]
     assert re.fullmatch("[0-9a-f]{32}", identifier)
     assert answer.json() == {"id": identifier, "href": f"{api.base}/operations/{identifier}"}
     assert answer.headers["location"] == answer.json()["href"]
     assert answer.headers["content-type"] == "application/json"
-    assert indexed.ended["type"] == "reindex"
-    assert indexed.ended["percentComplete"] == 100
-    assert indexed.ended["resources"] == [f"{api.base}{TAGS}/{path}" for path in OURS]
+    assert added.ended["type"] == "reindex"
+    assert added.ended["percentComplete"] == 100
+    assert added.ended["resources"] == [f"{api.base}{TAGS}/{path}" for path in ALL]
 
 
-def test_a_tag_that_is_being_indexed(api: Api, indexed: Indexed) -> None:
-    operation = indexed.started.json()
-    assert indexed.meanwhile["tag"].json() == {
+def test_a_tag_that_is_being_indexed(api: Api, added: Added) -> None:
+    operation = added.started.json()
+    assert added.meanwhile["tag"].json() == {
         "path": FILMS,
         "vr": "IS",
         "level": "study",
@@ -114,33 +47,47 @@ def test_a_tag_that_is_being_indexed(api: Api, indexed: Indexed) -> None:
     }
 
 
-def test_others_can_not_be_added_meanwhile(indexed: Indexed) -> None:
-    answer = indexed.meanwhile["add"]
+def test_others_can_not_be_added_meanwhile(added: Added) -> None:
+    answer = added.meanwhile["add"]
     assert answer.status_code == 409
-    assert answer.headers["location"] == indexed.started.headers["location"]
+    assert answer.headers["location"] == added.started.headers["location"]
     assert detail(answer) == "Other extended query tags are being indexed. Add these when that operation has ended."
 
 
-def test_it_can_not_be_removed_meanwhile(indexed: Indexed) -> None:
-    answer = indexed.meanwhile["delete"]
+def test_it_can_not_be_removed_meanwhile(added: Added) -> None:
+    answer = added.meanwhile["delete"]
     assert answer.status_code == 400
     assert f"The extended query tag '{FILMS}' is being indexed." in detail(answer)
 
 
-def test_it_can_not_be_searched_by_meanwhile(indexed: Indexed) -> None:
-    answer = indexed.meanwhile["search"]
+def test_it_can_be_disabled_meanwhile(added: Added) -> None:
+    answer = added.meanwhile["change"]
+    assert answer.status_code == 200
+    assert (answer.json()["status"], answer.json()["queryStatus"]) == ("adding", "disabled")
+    assert added.tags[ACQUISITION]["queryStatus"] == "enabled"
+
+
+def test_it_can_not_be_searched_by_meanwhile(added: Added) -> None:
+    answer = added.meanwhile["search"]
     assert answer.status_code == 400
     assert f"AttributeId {FILMS} is not queryable." in detail(answer)
 
 
-def test_what_could_be_searched_by_before_can_be_meanwhile(indexed: Indexed) -> None:
-    answer = indexed.meanwhile["sex"]
+def test_what_could_be_searched_by_before_can_be_meanwhile(added: Added) -> None:
+    answer = added.meanwhile["sex"]
     assert answer.status_code == 200
-    assert [match["0020000D"]["Value"] for match in answer.json()] == [[indexed.few.study]]
+    assert [match["0020000D"]["Value"] for match in answer.json()] == [[added.few.study]]
 
 
-def test_ready_tags(api: Api, indexed: Indexed) -> None:
-    assert tag(api, SEX) == {"path": SEX, "vr": "CS", "level": "study", "status": "ready", "queryStatus": "enabled"}
+def test_ready_tags(api: Api, added: Added) -> None:
+    assert tag(api, SEX) == added.tags[SEX]
+    assert added.tags[SEX] == {
+        "path": SEX,
+        "vr": "CS",
+        "level": "study",
+        "status": "ready",
+        "queryStatus": "enabled",
+    }
     assert tag(api, "NumberOfFilms") == {
         "path": FILMS,
         "vr": "IS",
@@ -148,21 +95,21 @@ def test_ready_tags(api: Api, indexed: Indexed) -> None:
         "status": "ready",
         "queryStatus": "enabled",
     }
-    assert tag(api, SITE.lower()) == {
-        "path": SITE,
+    assert tag(api, PATHS["SH"].lower()) == {
+        "path": PATHS["SH"],
         "vr": "SH",
         "privateCreator": "ACME 3.2",
-        "level": "series",
+        "level": "instance",
         "status": "ready",
         "queryStatus": "enabled",
     }
 
 
-def test_pages_of_tags(api: Api, indexed: Indexed) -> None:
+def test_pages_of_tags(api: Api, added: Added) -> None:
     whole = api.get(TAGS)
     assert whole.headers["content-type"] == "application/json"
     paths = [each["path"] for each in whole.json()]
-    assert tuple(paths[-5:]) == OURS
+    assert tuple(paths[-len(ALL) :]) == ALL
     assert [each["path"] for each in api.get(f"{TAGS}?limit=2").json()] == paths[:2]
     assert [each["path"] for each in api.get(f"{TAGS}?LIMIT=2&Offset=1").json()] == paths[1:3]
     assert api.get(f"{TAGS}?offset={len(paths)}").json() == []
@@ -178,24 +125,24 @@ def test_pages_of_tags(api: Api, indexed: Indexed) -> None:
         ("offset=-1", "The query parameter 'Offset' is invalid. The field Offset must be 0 or more."),
     ],
 )
-def test_pages_that_there_are_not(api: Api, indexed: Indexed, resource: str, query: str, sentence: str) -> None:
+def test_pages_that_there_are_not(api: Api, added: Added, resource: str, query: str, sentence: str) -> None:
     answer = api.get(f"{resource}?{query}")
     assert answer.status_code == 400
     assert detail(answer) == sentence
 
 
-def test_old_and_new_instances_are_found(shelf: Api, indexed: Indexed) -> None:
+def test_old_and_new_instances_are_found(shelf: Api, added: Added) -> None:
     new = new_identity()
     shelf.keep(without_pixels(new, NumberOfFilms="3"))
-    assert found(shelf, f"instances?{FILMS}=0003") == {indexed.few.instance, new.instance}
-    assert found(shelf, "studies?NumberOfFilms=12") == {indexed.many.study}
-    assert found(shelf, "studies?PatientSex=M&NumberOfFilms=12") == {indexed.many.study}
+    assert found(shelf, f"instances?{FILMS}=0003") == {added.few.instance, new.instance}
+    assert found(shelf, "studies?NumberOfFilms=12") == {added.many.study}
+    assert found(shelf, "studies?PatientSex=M&NumberOfFilms=12") == {added.many.study}
     assert found(shelf, "studies?PatientSex=O&NumberOfFilms=12") == set()
 
 
-def test_errors_of_indexing(api: Api, shelf: Api, indexed: Indexed) -> None:
-    errors = api.http.get(indexed.age["errors"]["href"]).json()
-    assert indexed.age == {
+def test_errors_of_indexing(api: Api, shelf: Api, added: Added) -> None:
+    errors = api.http.get(added.tags[AGE]["errors"]["href"]).json()
+    assert added.tags[AGE] == {
         "path": AGE,
         "vr": "AS",
         "level": "instance",
@@ -206,7 +153,7 @@ def test_errors_of_indexing(api: Api, shelf: Api, indexed: Indexed) -> None:
     partition = shelf.base.rpartition("/")[2]
     ours = [error for error in errors if error["partitionName"] == partition]
     uids = [(error["studyInstanceUid"], error["seriesInstanceUid"], error["sopInstanceUid"]) for error in ours]
-    assert sorted(uids) == sorted((each.study, each.series, each.instance) for each in indexed.bad)
+    assert sorted(uids) == sorted((each.study, each.series, each.instance) for each in added.bad)
     for error in ours:
         assert len(error) == 6
         assert MOMENT.fullmatch(error["createdTime"])
@@ -217,7 +164,7 @@ def test_errors_of_indexing(api: Api, shelf: Api, indexed: Indexed) -> None:
     assert api.get(f"{TAGS}/{FILMS}/errors").json() == []
 
 
-def test_a_tag_with_errors_is_used_once_it_is_enabled_again(api: Api, shelf: Api, indexed: Indexed) -> None:
+def test_a_tag_with_errors_is_used_once_it_is_enabled_again(api: Api, shelf: Api, added: Added) -> None:
     disable(api, AGE)
     refused = shelf.get(f"/instances?{AGE}=053Y")
     assert refused.status_code == 400
@@ -228,7 +175,7 @@ def test_a_tag_with_errors_is_used_once_it_is_enabled_again(api: Api, shelf: Api
     assert answer.json()["queryStatus"] == "enabled"
     searched = shelf.get(f"/instances?{AGE}=053Y")
     assert searched.headers["erroneous-dicom-attributes"] == AGE
-    assert [match["00080018"]["Value"] for match in searched.json()] == [[indexed.good.instance]]
+    assert [match["00080018"]["Value"] for match in searched.json()] == [[added.good.instance]]
     assert shelf.get("/instances?PatientAge=*").headers["erroneous-dicom-attributes"] == "PatientAge"
     assert shelf.get("/instances?PatientAge=0*&NumberOfFilms=1").headers["erroneous-dicom-attributes"] == "PatientAge"
     assert "erroneous-dicom-attributes" not in shelf.get(f"/instances?{FILMS}=12").headers
@@ -236,7 +183,7 @@ def test_a_tag_with_errors_is_used_once_it_is_enabled_again(api: Api, shelf: Api
 
 
 def test_an_invalid_value_of_a_tag_fails_in_version_1_and_warns_in_version_2(
-    old: Api, shelf: Api, indexed: Indexed
+    old: Api, shelf: Api, added: Added
 ) -> None:
     identity = new_identity()
     answer = old.store(staged(identity, b"two "))
@@ -248,7 +195,7 @@ def test_an_invalid_value_of_a_tag_fails_in_version_1_and_warns_in_version_2(
     assert old.store(staged(new_identity(), b"2 ")).status_code == 200
 
 
-def test_a_disabled_tag_is_not_searched_by_even_if_it_could_be_before(api: Api, shelf: Api, indexed: Indexed) -> None:
+def test_a_disabled_tag_is_not_searched_by_even_if_it_could_be_before(api: Api, shelf: Api, added: Added) -> None:
     disable(api, SEX)
     assert tag(api, SEX)["queryStatus"] == "disabled"
     for query in (f"{SEX}=O", "PatientSex=O", "PatientSex="):
@@ -256,7 +203,7 @@ def test_a_disabled_tag_is_not_searched_by_even_if_it_could_be_before(api: Api, 
         assert answer.status_code == 400
         assert detail(answer) == f"Query is disabled on specified attribute '{SEX}'."
     enable(api, "PatientSex")
-    assert found(shelf, "studies?PatientSex=O") == {indexed.few.study}
+    assert found(shelf, "studies?PatientSex=O") == {added.few.study}
 
 
 @pytest.mark.parametrize(
@@ -326,7 +273,7 @@ def test_what_can_not_be_added(api: Api, body: object, sentence: str) -> None:
     assert detail(answer) == sentence
 
 
-def test_more_tags_than_there_can_be(api: Api, indexed: Indexed) -> None:
+def test_more_tags_than_there_can_be(api: Api, added: Added) -> None:
     known = len(api.get(TAGS).json())
     answer = post(api, [private(number, "SH") for number in range(0x40, 0x40 + 129 - known)])
     assert answer.status_code == 400
@@ -334,7 +281,7 @@ def test_more_tags_than_there_can_be(api: Api, indexed: Indexed) -> None:
     assert len(api.get(TAGS).json()) == known
 
 
-def test_a_tag_that_exists(api: Api, indexed: Indexed) -> None:
+def test_a_tag_that_exists(api: Api, added: Added) -> None:
     for entries in ([entry(FILMS)], [entry("00181030"), entry("NumberOfFilms")]):
         answer = post(api, entries)
         assert answer.status_code == 409
@@ -387,7 +334,7 @@ def test_a_path_that_is_no_tag(api: Api, path: str, resource: str) -> None:
         ([], "The syntax of the request body is invalid."),
     ],
 )
-def test_what_can_not_be_changed(api: Api, indexed: Indexed, body: object, sentence: str) -> None:
+def test_what_can_not_be_changed(api: Api, added: Added, body: object, sentence: str) -> None:
     answer = patch(api, FILMS, body)
     assert answer.status_code == 400
     assert detail(answer) == sentence
@@ -395,20 +342,20 @@ def test_what_can_not_be_changed(api: Api, indexed: Indexed, body: object, sente
 
 
 @pytest.mark.parametrize("word", ["DISABLED", "disabled", "Disabled"])
-def test_words_in_any_letter_case(api: Api, indexed: Indexed, word: str) -> None:
+def test_words_in_any_letter_case(api: Api, added: Added, word: str) -> None:
     answer = patch(api, FILMS, {"QUERYstatus": word})
     assert (answer.status_code, answer.json()["queryStatus"]) == (200, "disabled")
     enable(api, FILMS)
 
 
-def test_every_version_has_the_resource(v1: Api, shelf: Api, indexed: Indexed) -> None:
-    assert [each["path"] for each in v1.get(TAGS).json()][-5:] == list(OURS)
+def test_every_version_has_the_resource(v1: Api, shelf: Api, added: Added) -> None:
+    assert [each["path"] for each in v1.get(TAGS).json()][-len(ALL) :] == list(ALL)
     assert tag(v1, FILMS)["path"] == FILMS
     assert v1.http.get(v1.base.replace("/v1", "/v3") + TAGS).status_code == 404
     assert shelf.get(TAGS).status_code == 404
 
 
-def test_urls_are_those_the_client_sees(api: Api, indexed: Indexed) -> None:
+def test_urls_are_those_the_client_sees(api: Api, added: Added) -> None:
     answer = api.get(f"{TAGS}/{AGE}", x_forwarded_host="dicom.example.org", x_forwarded_proto="https")
     assert answer.json()["errors"]["href"] == f"https://dicom.example.org/v2{TAGS}/{AGE}/errors"
 

@@ -1,42 +1,19 @@
 """Searching by extended query tags: every VR, every level, private attributes, what is matched and what is answered."""
 
-from collections.abc import Iterator
-from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from tests.api.client import Api
 from tests.api.files import written
+from tests.api.query_tags.conftest import Added
+from tests.api.query_tags.instances import ACQUISITION, ELEMENTS, KVP, NEW, OLD, PATHS, STATION, VALUES, WEIGHT
+from tests.api.query_tags.tagging import CREATOR, TAGS, detail, found, with_private
 from tests.api.store_answers import REFERENCED, VALIDATION_FAILED, comments, reasons
-from tests.api.tagging import CREATOR, detail, entry, found, indexed, private, private_path, with_private
 from tests.instances import Identity, dataset, new_identity
 
-OLD, NEW = "old", "new"
 BOTH = {OLD, NEW}
-
-VALUES: dict[str, tuple[Any, Any]] = {
-    "AE": ("ROOM_1", "ROOM_2"),
-    "AS": ("053Y", "054Y"),
-    "CS": ("HEAD", "NECK"),
-    "DA": ("20240229", "20240310"),
-    "DS": ("1.50", "-2E1"),
-    "DT": ("20240229120000.5", "202403"),
-    "FD": (0.25, -3.5e300),
-    "FL": (0.1, 16777216.0),
-    "IS": ("0012", "-7"),
-    "LO": ("Left Knee", "right knee"),
-    "PN": ("Doe^Jane", "Doerr^Jörg"),
-    "SH": ("a?b", "acb"),
-    "SL": (-70000, 70000),
-    "SS": (-5, 5),
-    "TM": ("101530", "2359"),
-    "UI": ("1.2.3.4", "1.2.5"),
-    "UL": (4294967295, 1),
-    "US": (65535, 1),
-}
-"""What the instance that is stored before the tags are added has, and the one stored afterwards."""
-ELEMENTS = {vr: number for number, vr in enumerate(VALUES, start=1)}
+SH = PATHS["SH"]
 
 MATCHES: list[tuple[str, str, set[str]]] = [
     ("AE", "room_1", {OLD}),
@@ -110,35 +87,11 @@ REFUSED = [
     ("US", "x", "It takes numbers."),
 ]
 
-KEPT, NOT_KEPT = "00101030", "00180060"
-"""PatientWeight, which the index keeps of each study, and KVP, which stands in the metadata only."""
-SERIES_TAG, INSTANCE_TAG = "00081010", "00200012"
-SERIES_NUMBER = "00200011"
-SH = private_path(ELEMENTS["SH"])
 
-
-def ours(identity: Identity, which: int, **how: Any) -> bytes:
-    values = {number: (vr, VALUES[vr][which]) for vr, number in ELEMENTS.items()}
-    attributes = {
-        "PatientWeight": (70, 80)[which],
-        "KVP": (100, 120)[which],
-        "StationName": ("CT 1", "CT 2")[which],
-        "AcquisitionNumber": (1, 2)[which],
-        "SeriesNumber": (31, 32)[which],
-    }
-    return with_private(identity, values, SpecificCharacterSet="ISO_IR 192", **attributes, **how)
-
-
-@pytest.fixture(scope="module")
-def stored(api: Api, shelf: Api) -> Iterator[dict[str, Identity]]:
-    """Two studies of one instance: one is there before the tags are, one comes afterwards."""
-    identities = {OLD: new_identity(), NEW: new_identity()}
-    shelf.keep(ours(identities[OLD], 0))
-    tags = [private(number, vr) for vr, number in ELEMENTS.items()]
-    tags += [entry(KEPT, "Study"), entry(NOT_KEPT, "Study"), entry("StationName", "Series"), entry(INSTANCE_TAG)]
-    with indexed(api, *tags, entry(SERIES_NUMBER, "Study")):
-        shelf.keep(ours(identities[NEW], 1, blocks_before=2))
-        yield identities
+@pytest.fixture
+def stored(added: Added) -> dict[str, Identity]:
+    """Two studies of one instance: one was there before the tags were, one came afterwards."""
+    return added.stored
 
 
 def matched(shelf: Api, stored: dict[str, Identity], query: str) -> set[str]:
@@ -149,7 +102,7 @@ def matched(shelf: Api, stored: dict[str, Identity], query: str) -> set[str]:
 
 @pytest.mark.parametrize(("vr", "value", "expected"), MATCHES)
 def test_matching(shelf: Api, stored: dict[str, Identity], vr: str, value: str, expected: set[str]) -> None:
-    query = f"instances?{private_path(ELEMENTS[vr])}={quote(value)}"
+    query = f"instances?{PATHS[vr]}={quote(value)}"
     assert matched(shelf, stored, query) == expected
 
 
@@ -170,7 +123,7 @@ def test_every_vr_was_tried() -> None:
     ],
 )
 def test_fuzzy_matching(shelf: Api, stored: dict[str, Identity], name: str, expected: set[str]) -> None:
-    query = f"instances?{private_path(ELEMENTS['PN'])}={quote(name)}&fuzzymatching=true"
+    query = f"instances?{PATHS['PN']}={quote(name)}&fuzzymatching=true"
     assert matched(shelf, stored, query) == expected
 
 
@@ -178,7 +131,7 @@ def test_fuzzy_matching(shelf: Api, stored: dict[str, Identity], name: str, expe
 def test_values_that_no_attribute_of_that_vr_has(
     shelf: Api, stored: dict[str, Identity], vr: str, value: str, reason: str
 ) -> None:
-    path = private_path(ELEMENTS[vr])
+    path = PATHS[vr]
     answer = shelf.get(f"/instances?{path}={quote(value)}")
     assert answer.status_code == 400
     assert detail(answer).startswith(f"The query parameter '{path}' is invalid.")
@@ -188,7 +141,7 @@ def test_values_that_no_attribute_of_that_vr_has(
 @pytest.mark.parametrize("resource", ["studies", "series", "instances"])
 def test_a_tag_of_a_study_is_searched_by_at_every_level(shelf: Api, stored: dict[str, Identity], resource: str) -> None:
     assert matched(shelf, stored, f"{resource}?PatientWeight=70") == {OLD}
-    assert matched(shelf, stored, f"{resource}?{NOT_KEPT}=120") == {NEW}
+    assert matched(shelf, stored, f"{resource}?{KVP}=120") == {NEW}
     assert matched(shelf, stored, f"{resource}?KVP=120&PatientWeight=70") == set()
     assert matched(shelf, stored, f"{resource}?KVP=100\\120&PatientName=Test*") == BOTH
 
@@ -196,8 +149,8 @@ def test_a_tag_of_a_study_is_searched_by_at_every_level(shelf: Api, stored: dict
 def test_a_tag_of_a_series_or_instance_is_not_searched_by_above_it(shelf: Api, stored: dict[str, Identity]) -> None:
     assert matched(shelf, stored, "series?StationName=ct%201") == {OLD}
     assert matched(shelf, stored, "instances?00081010=ct%202") == {NEW}
-    assert matched(shelf, stored, f"instances?{INSTANCE_TAG}=2") == {NEW}
-    for query in (f"studies?{SERIES_TAG}=x", f"series?{INSTANCE_TAG}=1", f"studies?{SH}=x"):
+    assert matched(shelf, stored, f"instances?{ACQUISITION}=2") == {NEW}
+    for query in (f"studies?{STATION}=x", f"series?{ACQUISITION}=1", f"studies?{SH}=x"):
         answer = shelf.get(f"/{query}")
         assert answer.status_code == 400
         assert "is not queryable." in detail(answer)
@@ -208,7 +161,7 @@ def test_below_a_study_or_series(shelf: Api, stored: dict[str, Identity]) -> Non
     study, series = f"/studies/{old.study}", f"/studies/{old.study}/series/{old.series}"
     assert len(shelf.search(f"{study}/series?StationName=CT*".lstrip("/"))) == 1
     assert len(shelf.search(f"{study}/instances?{SH}=a?b".lstrip("/"))) == 1
-    assert len(shelf.search(f"{series}/instances?{SH}=a?b&{INSTANCE_TAG}=1".lstrip("/"))) == 1
+    assert len(shelf.search(f"{series}/instances?{SH}=a?b&{ACQUISITION}=1".lstrip("/"))) == 1
     assert shelf.search(f"{series}/instances?{SH}=acb".lstrip("/")) == []
 
 
@@ -233,20 +186,20 @@ def test_a_study_has_the_value_of_its_newest_instance(shelf: Api, stored: dict[s
 def test_a_replaced_or_deleted_instance_is_not_found_by_what_it_was(shelf: Api, stored: dict[str, Identity]) -> None:
     identity = new_identity()
     shelf.keep(written(dataset(identity, AcquisitionNumber=50)))
-    assert found(shelf, f"instances?{INSTANCE_TAG}=50") == {identity.instance}
+    assert found(shelf, f"instances?{ACQUISITION}=50") == {identity.instance}
     assert shelf.store(written(dataset(identity, AcquisitionNumber=51)), method="PUT").status_code == 200
-    assert found(shelf, f"instances?{INSTANCE_TAG}=50") == set()
-    assert found(shelf, f"instances?{INSTANCE_TAG}=51") == {identity.instance}
+    assert found(shelf, f"instances?{ACQUISITION}=50") == set()
+    assert found(shelf, f"instances?{ACQUISITION}=51") == {identity.instance}
     assert shelf.delete(identity.path).status_code == 204
-    assert found(shelf, f"instances?{INSTANCE_TAG}=51") == set()
+    assert found(shelf, f"instances?{ACQUISITION}=51") == set()
 
 
 def test_what_was_searched_by_is_answered(shelf: Api, stored: dict[str, Identity]) -> None:
     (match,) = shelf.search(f"studies?StudyInstanceUID={stored[OLD].study}&KVP=&PatientWeight=70")
-    assert match[KEPT] == {"vr": "DS", "Value": [70]}
-    assert match[NOT_KEPT] == {"vr": "DS", "Value": [100]}
+    assert match[WEIGHT] == {"vr": "DS", "Value": [70]}
+    assert match[KVP] == {"vr": "DS", "Value": [100]}
     (bare,) = shelf.search(f"studies?StudyInstanceUID={stored[OLD].study}")
-    assert bare.keys() & {KEPT, NOT_KEPT} == set()
+    assert bare.keys() & {WEIGHT, KVP} == set()
 
 
 def test_a_private_attribute_is_answered_where_it_stands(shelf: Api, stored: dict[str, Identity]) -> None:
@@ -261,7 +214,7 @@ def test_a_private_attribute_is_answered_where_it_stands(shelf: Api, stored: dic
         assert list(match) == sorted(match)
 
 
-@pytest.mark.parametrize("order", [KEPT, "-PatientWeight", f"{SH}:desc"])
+@pytest.mark.parametrize("order", [WEIGHT, "-PatientWeight", f"{SH}:desc"])
 def test_results_are_not_ordered_by_tags(shelf: Api, stored: dict[str, Identity], order: str) -> None:
     answer = shelf.get(f"/instances?orderby={order}&PatientWeight=70")
     assert answer.status_code == 400
@@ -282,8 +235,8 @@ def test_pages_and_totals(shelf: Api, stored: dict[str, Identity]) -> None:
 def test_partitions_do_not_see_each_other(partition: Api, shelf: Api, stored: dict[str, Identity]) -> None:
     identity = new_identity()
     partition.keep(written(dataset(identity, AcquisitionNumber=60)))
-    assert found(partition, f"instances?{INSTANCE_TAG}=60") == {identity.instance}
-    assert found(shelf, f"instances?{INSTANCE_TAG}=60") == set()
+    assert found(partition, f"instances?{ACQUISITION}=60") == {identity.instance}
+    assert found(shelf, f"instances?{ACQUISITION}=60") == set()
 
 
 def test_an_invalid_private_value(api: Api, shelf: Api, stored: dict[str, Identity]) -> None:
@@ -305,7 +258,7 @@ def test_an_invalid_private_value(api: Api, shelf: Api, stored: dict[str, Identi
     assert "00190011" in dataset_left
     assert found(shelf, f"instances?SOPInstanceUID={identity.instance}") == {identity.instance}
     assert found(shelf, f"instances?{SH}=another") == set()
-    assert "errors" not in api.get(f"/extendedquerytags/{SH}").json()
+    assert "errors" not in api.get(f"{TAGS}/{SH}").json()
 
 
 def test_of_several_values_the_first_is_indexed_with_a_warning(shelf: Api, stored: dict[str, Identity]) -> None:
@@ -326,4 +279,4 @@ def test_private_attributes_of_implicit_vr_files_are_found(shelf: Api, stored: d
     block.add_new(ELEMENTS["US"], "US", 4711)
     shelf.keep(written(made, "1.2.840.10008.1.2"))
     assert found(shelf, f"instances?{SH}=implicit") == {identity.instance}
-    assert found(shelf, f"instances?{private_path(ELEMENTS['US'])}=4711") == {identity.instance}
+    assert found(shelf, f"instances?{PATHS['US']}=4711") == {identity.instance}

@@ -2,8 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import httpx
@@ -75,16 +74,6 @@ def remove(api: Api, *paths: str) -> None:
     for path in paths:
         answer = api.delete(f"{TAGS}/{path}")
         assert answer.status_code == 204, answer.text
-
-
-@contextmanager
-def indexed(api: Api, *entries: Entry) -> Iterator[None]:
-    """Tags that are ready within and gone afterwards."""
-    wait(api, add(api, *entries))
-    try:
-        yield
-    finally:
-        remove(api, *(each["path"] for each in entries))
 
 
 def found(api: Api, query: str) -> set[str]:
