@@ -14,7 +14,11 @@ from tests.azure.cosmos import CosmosAccount
 
 def on_this_machine(request: pytest.FixtureRequest) -> dict[str, str]:
     folder: Path = request.getfixturevalue("tmp_path")
-    return {"blobs": str(folder / "blobs"), "index": str(folder / f"{uuid4()}.sqlite")}
+    return {
+        "blobs": str(folder / "blobs"),
+        "index": str(folder / f"{uuid4()}.sqlite"),
+        "inbox": str(folder / "inbox"),
+    }
 
 
 def in_azure(request: pytest.FixtureRequest) -> dict[str, str]:
@@ -25,6 +29,7 @@ def in_azure(request: pytest.FixtureRequest) -> dict[str, str]:
         "blobs_connection": azurite.connection,
         "index": f"cosmos:{uuid4()}",
         "index_connection": cosmos.connection_string,
+        "inbox": f"azure:{uuid4()}",
     }
 
 
