@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from shared.dicom.attributes import Attribute
+from shared.dicom.conditions import MatchValue
 from shared.dicom.model import Level
 from shared.dicom.query_tags import queryable
 from shared.errors import BadRequest, Conflict, NotFound, StorageError
@@ -14,7 +15,7 @@ from shared.services.context import Services
 from shared.services.erasing import ERASE
 from shared.services.tags import MAX_TAGS
 from shared.storage.index.operations import OperationStatus
-from shared.storage.index.tags import TagDefinition, TagSet, TagStatus
+from shared.storage.index.tags import QueryStatus, TagDefinition, TagSet, TagStatus
 from tests.instances import dataset, new_identity, part10
 from tests.services.stepping import ended
 from tests.services.storing import store
@@ -112,6 +113,27 @@ async def test_the_values_of_a_removed_tag_are_erased(services: Services) -> Non
     done = await ended(services, erasing)
     assert (done.status, done.progress["state"]) == (OperationStatus.SUCCEEDED, {"erased": 1})
     assert await services.index.tags.erase(key, 100) == 0
+
+
+async def test_a_tag_that_is_added_again_has_nothing_of_the_first(services: Services) -> None:
+    """Neither its values nor its errors, also while these wait to be erased."""
+    text, number = new_identity(), new_identity()
+    for identity, vr in ((text, "SH"), (number, "IS")):
+        made = dataset(identity)
+        made.private_block(0x0011, "TESTS", create=True).add_new(0x00, vr, "12")
+        await store(services, [part10(made)])
+    kinds = {vr: queryable("00111000", vr, Level.INSTANCE, "TESTS") for vr in ("SH", "IS")}
+    found: dict[str, MatchValue] = {"SH": "12", "IS": 12}
+    for vr, right, wrong in (("SH", text, number), ("IS", number, text), ("SH", text, number)):
+        await ended(services, await tags.add(services, [kinds[vr]], URL))
+        assert await finds(services, TagDefinition("00111000", vr, Level.INSTANCE, "TESTS"), found[vr]) == {
+            right.instance
+        }
+        errors = await tags.errors(services, "00111000", 0, 10)
+        assert [error.key.instance for error in errors] == [wrong.instance]
+        state = await tags.get(services, "00111000")
+        assert (state.errors, state.tag.query_status) == (1, QueryStatus.DISABLED)
+        await tags.delete(services, "00111000")
 
 
 async def test_a_tag_is_removed_even_if_its_values_can_not_be_erased(
