@@ -10,12 +10,14 @@ from functions import (
     extended_query_tags,
     fallback,
     health,
+    inbox,
     maintenance,
     operations,
     partitions,
     retrieve,
     search,
     store,
+    uploads,
 )
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
@@ -29,6 +31,8 @@ for module in (
     operations,
     partitions,
     health,
+    inbox,
+    uploads,
     maintenance,
     events,
     extended_query_tags,

@@ -68,7 +68,7 @@ async def take(services: Services, name: str) -> None:
             raise StillGrowing
         if outcome.failures:
             await set_aside(inbox, errors, file, outcome.stored, outcome.failures)
-        logger.info("A dropped file: %d instances stored, %d failed.", outcome.stored, len(outcome.failures))
+            logger.warning("A dropped file: %d instances stored, %d failed.", outcome.stored, len(outcome.failures))
     await inbox.remove(file)
 
 
