@@ -17,6 +17,7 @@ from local import rebuilding
 from shared.errors import StorageError
 from shared.services.context import close_services, open_services
 from shared.settings import settings
+from shared.storage.adapters import is_folder
 
 GRACE_SECONDS = 30
 
@@ -66,13 +67,17 @@ def is_free(host: str, port: int) -> bool:
 
 def configure(chosen: argparse.Namespace) -> None:
     """Hand the choices to the worker processes as settings."""
-    for setting, option, default in (
-        ("DICOM_BLOBS", chosen.blobs, chosen.data / "blobs"),
-        ("DICOM_INDEX", chosen.index, chosen.data / "index.sqlite"),
-        ("DICOM_CORS_ORIGINS", None, "loopback"),
-    ):
-        os.environ[setting] = option or os.environ.get(setting) or str(default)
+    _default("DICOM_BLOBS", chosen.data / "blobs", chosen.blobs)
+    _default("DICOM_INDEX", chosen.data / "index.sqlite", chosen.index)
+    _default("DICOM_CORS_ORIGINS", "loopback")
+    if is_folder(os.environ["DICOM_BLOBS"]):
+        _default("DICOM_INBOX", chosen.data / "inbox")
     os.environ["DICOM_LOCAL_DATA"] = str(chosen.data)
+
+
+def _default(setting: str, default: object, option: str | None = None) -> None:
+    """The option wins over what is set, and that over the default."""
+    os.environ[setting] = option or os.environ.get(setting) or str(default)
 
 
 async def try_storage() -> None:
@@ -98,6 +103,8 @@ def serve(chosen: argparse.Namespace) -> None:
         sys.exit(f"The storage can't be opened: {error.detail}")
     url = f"http://{f'[{chosen.host}]' if ':' in chosen.host else chosen.host}:{chosen.port}"
     print(f"Serving DICOMweb at {url}/v2, data in {chosen.data.resolve()}, {chosen.workers} workers. Ctrl-C stops.")
+    if inbox := settings().inbox:
+        print(f"Files dropped into {Path(inbox).resolve() if is_folder(inbox) else inbox} are imported.")
     sys.stdout.flush()
     Server(
         "local.app:create_app",
