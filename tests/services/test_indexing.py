@@ -11,10 +11,11 @@ from shared.errors import StorageError
 from shared.services import known_tags
 from shared.services.context import Services, close_services, open_services
 from shared.services.indexing import ATTEMPTS, Draft, commit
-from shared.services.known_tags import KnownTags
+from shared.services.known_tags import REMEMBERED_SECONDS, KnownTags
 from shared.services.rebuild import rebuild
 from shared.services.reconcile import reconcile
 from shared.storage.blobs.names import InstanceBlob
+from shared.storage.index.cosmos.tags import REMEMBERED_S
 from shared.storage.index.port import CommitMode
 from shared.storage.index.tags import QueryStatus, TagsChanged, TagSet
 from shared.storage.versions import new_version
@@ -206,3 +207,7 @@ async def test_tags_that_never_stay_the_same_fail_a_commit(services: Services, m
     with pytest.raises(StorageError):
         await commit(services, [Draft(record())], CommitMode.CREATE)
     assert len(tried) == ATTEMPTS
+
+
+def test_cosmos_db_reckons_with_what_processes_remember() -> None:
+    assert REMEMBERED_SECONDS < REMEMBERED_S
