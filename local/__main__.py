@@ -14,6 +14,7 @@ from granian.log import LogLevels
 from granian.server import Server
 
 from local import rebuilding
+from local.sending.arguments import DESCRIPTION, add_arguments
 from shared.errors import StorageError
 from shared.services.context import close_services, open_services
 from shared.settings import settings
@@ -34,7 +35,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="worker processes (default: one a core)")
     commands = parser.add_subparsers(dest="command", title="other commands", metavar="")
     commands.add_parser("rebuild", help=rebuilding.__doc__, description=rebuilding.__doc__, parents=[storage])
+    add_arguments(commands.add_parser("store", help="Send DICOM files to a service.", description=DESCRIPTION))
     chosen = parser.parse_args()
+    if chosen.command == "store":
+        return chosen
     if not is_loopback(chosen.host):
         parser.error("no access control is configured, so the service listens on loopback addresses only")
     if not is_free(chosen.host, chosen.port):
@@ -88,6 +92,10 @@ async def try_storage() -> None:
 def main() -> None:
     """Run the command that was asked for; without one, serve until interrupted."""
     chosen = arguments()
+    if chosen.command == "store":
+        from local.sending.command import main as store  # the server's processes need none of it
+
+        sys.exit(store(chosen))
     configure(chosen)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if chosen.command == "rebuild":
