@@ -10,12 +10,14 @@ from functions import (
     extended_query_tags,
     fallback,
     health,
+    inbox,
     maintenance,
     operations,
     partitions,
     retrieve,
     search,
     store,
+    uploads,
 )
 from functions.gate import access
 
@@ -31,6 +33,8 @@ for module in (
     operations,
     partitions,
     health,
+    inbox,
+    uploads,
     maintenance,
     events,
     extended_query_tags,

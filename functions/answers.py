@@ -3,7 +3,7 @@
 import gzip
 import logging
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import cast
 
@@ -17,6 +17,9 @@ from shared.services.offload import offload
 from shared.telemetry import describe
 
 logger = logging.getLogger(__name__)
+
+Ended = Callable[[int, bool], Awaitable[None]]
+"""Takes the bytes of the body that were sent, and whether that was all."""
 
 DICOM_JSON = "application/dicom+json"
 JSON = "application/json"
@@ -77,22 +80,48 @@ class StreamedAnswer(StreamingResponse):
     A client that goes away is noticed only in long ones: to wait for that beside the body costs more than most bodies.
     """
 
+    ended: Ended | None = None
+    """Awaited once, before the last of the body is sent or after it broke off."""
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        sent = 0
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        async for chunk in self.body_iterator:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            sent += len(chunk)
-            if sent >= LONG:
-                await super().__call__(scope, receive, send)
-                return
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        self._sent = 0
+        length = self.headers.get("content-length")
+        self._length = None if length is None else int(length)
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            async for chunk in self.body_iterator:
+                await self._pass_on(cast("bytes", chunk), send)
+                if self._sent >= LONG:
+                    await super().__call__(scope, receive, send)
+                    return
+            await self._finish(send)
+        finally:
+            await self._end(complete=False)
 
     async def stream_response(self, send: Send) -> None:
         """What is left of the body; Starlette calls it beside its wait for a disconnect."""
         async for chunk in self.body_iterator:
+            await self._pass_on(cast("bytes", chunk), send)
+        await self._finish(send)
+
+    async def _pass_on(self, chunk: bytes, send: Send) -> None:
+        """Send a chunk. A client that was told the length has all with the last one of them."""
+        if self._sent + len(chunk) == self._length:
+            self._sent += len(chunk)
+            await self._end(complete=True)
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            return
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        self._sent += len(chunk)
+
+    async def _finish(self, send: Send) -> None:
+        await self._end(complete=True)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _end(self, *, complete: bool) -> None:
+        ended, self.ended = self.ended, None
+        if ended is not None:
+            await ended(self._sent, complete)
 
 
 async def start_body(response: Response) -> None:

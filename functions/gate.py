@@ -30,9 +30,9 @@ async def admit(req: Request, action: DataAction | None) -> None:
     """
     if action is None:
         return
-    caller = await access().principal(req.headers.get("authorization"))
+    req.state.caller = caller = await access().principal(req.headers.get("authorization"))
     access().require(caller, action)
-    req.state.caller, req.state.permissions = caller, access().permissions(caller)
+    req.state.permissions = access().permissions(caller)
     if action is DataAction.MANAGE_EXTENDED_QUERY_TAGS and not permissions(req).unrestricted(action):
         raise Forbidden("Authorization failed.")
 

@@ -3,6 +3,7 @@
 A handler gets a ``Call``: everything the URL says, checked. What it raises becomes a problem answer here.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from starlette.requests import ClientDisconnect
 from functions.answers import accepts_gzip, bodiless, problem_answer, start_body
 from functions.gate import admit, enter_partition
 from functions.headers import add_headers
+from functions.observing import VERSIONS, Door, Observation
+from functions.provenance import require_few
 from functions.recent import RecentAnswers
 from shared.access import DataAction
 from shared.dicom.identifiers import is_partition_name, is_uid, trim_uid
@@ -28,8 +31,6 @@ from shared.storage.index.model import DEFAULT_PARTITION, Scope
 from shared.telemetry import describe
 
 logger = logging.getLogger(__name__)
-
-VERSIONS = {"v1": 1, "v2": 2}
 
 _answers = RecentAnswers()
 
@@ -65,7 +66,7 @@ class Call:
 
 
 Handler = Callable[[Call], Awaitable[Response]]
-Door = Callable[[Request], Awaitable[Response]]
+RequestHandler = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +104,9 @@ def dicomweb(
             call = await _call(req, action, must_exist=not creates_partition)
             return await _recently(name, call, handler) if repeats else await handler(call)
 
-        _register(blueprint, name, methods, f"{{version}}/{route}", action, plain)
-        partitioned = f"{{version}}/partitions/{{partition}}/{route}"
-        _register(blueprint, f"{name}_in_partition", methods, partitioned, action, plain)
+        _register(blueprint, name, methods, Door(name, f"{{version}}/{route}", action, DEFAULT_PARTITION), plain)
+        partitioned = Door(name, f"{{version}}/partitions/{{partition}}/{route}", action, None)
+        _register(blueprint, f"{name}_in_partition", methods, partitioned, plain)
         return handler
 
     return register
@@ -113,34 +114,29 @@ def dicomweb(
 
 def service(
     blueprint: func.Blueprint, name: str, methods: Sequence[str], route: str, action: DataAction | None
-) -> Callable[[Door], Door]:
+) -> Callable[[RequestHandler], RequestHandler]:
     """Register a handler that is no DICOMweb resource of a partition, under ``/{route}``.
 
     Anyone may call it if ``action`` is None.
     """
 
-    def register(handler: Door) -> Door:
-        _register(blueprint, name, methods, route, action, handler)
+    def register(handler: RequestHandler) -> RequestHandler:
+        _register(blueprint, name, methods, Door(name, route, action, None), handler)
         return handler
 
     return register
 
 
 def _register(
-    blueprint: func.Blueprint,
-    name: str,
-    methods: Sequence[str],
-    route: str,
-    action: DataAction | None,
-    handler: Door,
+    blueprint: func.Blueprint, name: str, methods: Sequence[str], door: Door, handler: RequestHandler
 ) -> None:
     with_head = (*methods, "HEAD") if "GET" in methods and "HEAD" not in methods else tuple(methods)
 
-    async def door(req: Request) -> Response:
-        return await _answer(req, action, handler)
+    async def function(req: Request) -> Response:
+        return await _answer(req, door, handler)
 
-    blueprint.function_name(name)(blueprint.route(route=route, methods=list(with_head))(door))
-    ROUTES.append(RegisteredRoute(name, route, with_head, action))
+    blueprint.function_name(name)(blueprint.route(route=door.route, methods=list(with_head))(function))
+    ROUTES.append(RegisteredRoute(name, door.route, with_head, door.action))
 
 
 async def _recently(name: str, call: Call, handler: Handler) -> Response:
@@ -156,23 +152,35 @@ async def _recently(name: str, call: Call, handler: Handler) -> Response:
     return answer
 
 
-async def _answer(req: Request, action: DataAction | None, handler: Door) -> Response:
+async def _answer(req: Request, door: Door, handler: RequestHandler) -> Response:
+    observed = Observation(req, door)
     try:
-        await admit(req, action)
+        response = await _handled(observed.request, door, handler, observed.remarks)
+    except asyncio.CancelledError:
+        await observed.broken_off()
+        raise
+    add_headers(response, req, settings())
+    response.raw_headers.append((b"x-request-id", observed.correlation.encode()))
+    return await observed.answer(await bodiless(response) if req.method == "HEAD" else response)
+
+
+async def _handled(req: Request, door: Door, handler: RequestHandler, remarks: dict[str, str]) -> Response:
+    try:
+        require_few(remarks)
+        await admit(req, door.action)
         check_query(req.url.query)
         response = await handler(req)
         await start_body(response)
     except ServiceError as error:
         if error.status >= 500:
-            logger.error("%s %s failed: %s", req.method, req.url.path, describe(error))
-        response = problem_answer(error, req)
+            logger.error("%s %s failed: %s", req.method, door.route, describe(error))
+        return problem_answer(error, req)
     except ClientDisconnect:
-        response = problem_answer(BadRequest("The request body ended before it was complete."), req)
+        return problem_answer(BadRequest("The request body ended before it was complete."), req)
     except Exception as error:
-        logger.error("%s %s failed: %s", req.method, req.url.path, describe(error))
-        response = problem_answer(error, req)
-    add_headers(response, req, settings())
-    return await bodiless(response) if req.method == "HEAD" else response
+        logger.error("%s %s failed: %s", req.method, door.route, describe(error))
+        return problem_answer(error, req)
+    return response
 
 
 async def _call(req: Request, action: DataAction, *, must_exist: bool) -> Call:

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 
 import azure.functions as func
 import orjson
-from azurefunctions.extensions.http.fastapi import Request, Response
+from azurefunctions.extensions.http.fastapi import Response
 
 from functions.answers import json_answer
+from functions.bodies import limited, require_no_coding
 from functions.registration import Call, dicomweb
 from shared.access import DataAction
 from shared.dicom.xml import to_xml
@@ -16,7 +17,7 @@ from shared.dicomweb.media_types import DICOM, DICOM_JSON, DICOM_XML, JSON, Medi
 from shared.dicomweb.multipart import MultipartLimits, Part, boundary_of, read_parts
 from shared.dicomweb.store_answer import Outcome, Stored, dataset, status
 from shared.dicomweb.urls import study_url
-from shared.errors import BadRequest, PayloadTooLarge, ServiceUnavailable, UnsupportedMediaType
+from shared.errors import BadRequest, ServiceUnavailable, UnsupportedMediaType
 from shared.services.compose import store_composed
 from shared.services.store import Store, StoreRequest
 from shared.storage.index.port import CommitMode
@@ -46,12 +47,12 @@ async def replace(call: Call) -> Response:
 async def _store(call: Call, mode: CommitMode) -> Response:
     selected = negotiate(Resource.STORE, call.accept)
     content_type = parse_content_type(call.request.headers.get("content-type", ""))
-    _require_no_coding(call.request)
+    require_no_coding(call.request)
     under_way = Store(
         call.services,
         StoreRequest(call.scope.partition, call.scope.study, mode, call.api_version, call.base_url),
     )
-    body = _limited(call.request, call.services.settings.max_request_bytes)
+    body = limited(call.request, call.services.settings.max_request_bytes)
     try:
         unsupported = await _receive(under_way, body, content_type, call)
     except BaseException:
@@ -66,14 +67,6 @@ async def _store(call: Call, mode: CommitMode) -> Response:
             headers={"Retry-After": RETRY_SECONDS},
         )
     return _answer(call, selected, outcomes)
-
-
-def _require_no_coding(request: Request) -> None:
-    """Raises UnsupportedMediaType for a compressed body, and says which one is taken (RFC 9110 12.5.3)."""
-    if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-        raise UnsupportedMediaType(
-            "A body with a Content-Encoding is not supported.", headers={"Accept-Encoding": "identity"}
-        )
 
 
 async def _receive(under_way: Store, body: AsyncIterator[bytes], content_type: MediaType, call: Call) -> str | None:
@@ -110,27 +103,6 @@ async def _receive_instances(under_way: Store, parts: AsyncIterator[Part]) -> st
             unsupported = part_type.essence
             under_way.reject(f"A part's content type '{unsupported}' is not supported.")
     return unsupported
-
-
-async def _limited(request: Request, limit: int | None) -> AsyncIterator[bytes]:
-    """The body's chunks. Raises PayloadTooLarge once they are more than ``limit`` bytes."""
-    received = 0
-    declared = request.headers.get("content-length", "")
-    if limit is not None and declared.isdigit() and int(declared) > limit:
-        raise too_large(limit)
-    async for chunk in request.stream():
-        received += len(chunk)
-        if limit is not None and received > limit:
-            raise too_large(limit)
-        if chunk:
-            yield chunk
-
-
-def too_large(limit: int) -> PayloadTooLarge:
-    """The error for a body over the limit."""
-    return PayloadTooLarge(
-        f"The request exceeded the allowed limit of {limit} bytes. Send fewer instances in one request."
-    )
 
 
 def _answer(call: Call, selected: Selected, outcomes: list[Outcome]) -> Response:

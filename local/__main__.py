@@ -14,9 +14,11 @@ from granian.log import LogLevels
 from granian.server import Server
 
 from local import rebuilding
+from local.sending.arguments import DESCRIPTION, add_arguments
 from shared.errors import StorageError
 from shared.services.context import close_services, open_services
 from shared.settings import settings
+from shared.storage.adapters import is_folder
 
 GRACE_SECONDS = 30
 
@@ -33,7 +35,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="worker processes (default: one a core)")
     commands = parser.add_subparsers(dest="command", title="other commands", metavar="")
     commands.add_parser("rebuild", help=rebuilding.__doc__, description=rebuilding.__doc__, parents=[storage])
+    add_arguments(commands.add_parser("store", help="Send DICOM files to a service.", description=DESCRIPTION))
     chosen = parser.parse_args()
+    if chosen.command == "store":
+        return chosen
     if not is_loopback(chosen.host):
         parser.error("no access control is configured, so the service listens on loopback addresses only")
     if not is_free(chosen.host, chosen.port):
@@ -66,13 +71,17 @@ def is_free(host: str, port: int) -> bool:
 
 def configure(chosen: argparse.Namespace) -> None:
     """Hand the choices to the worker processes as settings."""
-    for setting, option, default in (
-        ("DICOM_BLOBS", chosen.blobs, chosen.data / "blobs"),
-        ("DICOM_INDEX", chosen.index, chosen.data / "index.sqlite"),
-        ("DICOM_CORS_ORIGINS", None, "loopback"),
-    ):
-        os.environ[setting] = option or os.environ.get(setting) or str(default)
+    _default("DICOM_BLOBS", chosen.data / "blobs", chosen.blobs)
+    _default("DICOM_INDEX", chosen.data / "index.sqlite", chosen.index)
+    _default("DICOM_CORS_ORIGINS", "loopback")
+    if is_folder(os.environ["DICOM_BLOBS"]):
+        _default("DICOM_INBOX", chosen.data / "inbox")
     os.environ["DICOM_LOCAL_DATA"] = str(chosen.data)
+
+
+def _default(setting: str, default: object, option: str | None = None) -> None:
+    """The option wins over what is set, and that over the default."""
+    os.environ[setting] = option or os.environ.get(setting) or str(default)
 
 
 async def try_storage() -> None:
@@ -83,6 +92,10 @@ async def try_storage() -> None:
 def main() -> None:
     """Run the command that was asked for; without one, serve until interrupted."""
     chosen = arguments()
+    if chosen.command == "store":
+        from local.sending.command import main as store  # the server's processes need none of it
+
+        sys.exit(store(chosen))
     configure(chosen)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if chosen.command == "rebuild":
@@ -98,6 +111,8 @@ def serve(chosen: argparse.Namespace) -> None:
         sys.exit(f"The storage can't be opened: {error.detail}")
     url = f"http://{f'[{chosen.host}]' if ':' in chosen.host else chosen.host}:{chosen.port}"
     print(f"Serving DICOMweb at {url}/v2, data in {chosen.data.resolve()}, {chosen.workers} workers. Ctrl-C stops.")
+    if inbox := settings().inbox:
+        print(f"Files dropped into {Path(inbox).resolve() if is_folder(inbox) else inbox} are imported.")
     sys.stdout.flush()
     Server(
         "local.app:create_app",

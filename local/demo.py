@@ -1,7 +1,6 @@
 """``python -m local.demo``: stores the images that pydicom ships, fetches each back and compares every byte."""
 
 import argparse
-import json
 import sys
 import urllib.error
 import urllib.request
@@ -14,6 +13,8 @@ from pathlib import Path
 import pydicom.data
 from pydicom.errors import InvalidDicomError
 
+from local.sending.answers import read
+from local.sending.model import Outcome
 from shared.dicom.identifiers import is_uid
 
 TIMEOUT_SECONDS = 60
@@ -62,21 +63,15 @@ def store_and_compare(base: str, sample: Sample) -> tuple[str, str]:
     data = sample.path.read_bytes()
     partition = f"{base}{sample.partition}"
     status, answer = send("POST", f"{partition}/studies", data, {"Content-Type": "application/dicom"})
-    if status not in (200, 202, 409):
-        return "failed", f"the store answered {status}"
-    if status == 409 and (reason := refusal(answer)) is not None:
-        return "refused", reason
+    said = read(status, answer, wait=0, alone=True)
+    if not said.items or said.trouble:
+        return "failed", said.reason
+    if said.items[0].outcome is Outcome.FAILED:
+        return "refused", said.items[0].reason
     status, returned = send("GET", f"{partition}/{sample.instance}", headers={"Accept": "application/dicom"})
     if status != 200 or returned != data:
         return "failed", f"its retrieval answered {status}, {'with' if returned == data else 'not with'} its bytes"
     return "stored", ""
-
-
-def refusal(answer: bytes) -> str | None:
-    """What the answer to a refused store says of the instance; None if it is only that it is stored already."""
-    (item,) = json.loads(answer)["00081198"]["Value"]
-    comments = item.get("00741048", {}).get("Value", [])
-    return " ".join(comment["00000902"]["Value"][0] for comment in comments) or None
 
 
 def main() -> int:

@@ -1,43 +1,42 @@
-"""Timer functions on the embedded host: the one elected process runs each when its schedule says."""
+"""Functions without a request on the embedded host: one elected process runs them all."""
 
 import asyncio
 import fcntl
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from datetime import UTC, datetime
+import time
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import azure.functions as func
-from azure.functions.decorators.constants import TIMER_TRIGGER
+from azure.functions.decorators.constants import BLOB_TRIGGER, COSMOS_DB_TRIGGER, TIMER_TRIGGER
 from azure.functions.decorators.function_app import Function
-from azure.functions.timer import TimerRequest
-from croniter import croniter
 
+from local import changes, timers, watching
 from shared.telemetry import describe
 
 logger = logging.getLogger(__name__)
 
 ELECTION_SECONDS = 2.0
 """How often a process that does not run the triggers tries to become the one that does."""
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0
 
-TimerHandler = Callable[[func.TimerRequest], Awaitable[None]]
+Run = Callable[[Any, Callable[[Any], Awaitable[None]]], Awaitable[None]]
 
-
-def timer_functions(functions: Iterable[Function]) -> Iterator[tuple[str, str, TimerHandler]]:
-    """Name, NCRONTAB schedule (seconds first) and code of every timer function."""
-    for function in functions:
-        trigger: Any = function.get_trigger()
-        if trigger.type == TIMER_TRIGGER:
-            yield str(function.get_function_name()), trigger.schedule, function.get_user_function()
+RUNS: dict[str, Run] = {
+    TIMER_TRIGGER: timers.run,
+    BLOB_TRIGGER: watching.run,
+    COSMOS_DB_TRIGGER: changes.run,
+}
+"""For each kind of trigger, what calls a function of that kind when it should be."""
 
 
 class Triggers:
     """The background triggers of one process, idle until it holds the lock file."""
 
     def __init__(self, functions: Iterable[Function], lock: Path) -> None:
-        self._timers = list(timer_functions(functions))
+        self._functions = [function for function in functions if _kind(function) in RUNS]
         self._lock = lock
         self._task: asyncio.Task[None] | None = None
 
@@ -55,8 +54,8 @@ class Triggers:
         try:
             await _elected(handle)
             async with asyncio.TaskGroup() as group:
-                for timer in self._timers:
-                    group.create_task(_repeat(*timer))
+                for function in self._functions:
+                    group.create_task(_keep_running(function))
         finally:
             os.close(handle)
 
@@ -72,12 +71,24 @@ async def _elected(handle: int) -> None:
             return
 
 
-async def _repeat(name: str, schedule: str, handler: TimerHandler) -> None:
+async def _keep_running(function: Function) -> None:
+    """Run one function by its trigger. What fails is started again, later each time that it fails at once."""
+    run, trigger, handler = RUNS[_kind(function)], function.get_trigger(), function.get_user_function()
+    pause = FIRST_PAUSE_SECONDS
     while True:
-        now = datetime.now(UTC)
-        following = croniter(schedule, now, second_at_beginning=True).get_next(datetime)
-        await asyncio.sleep((following - now).total_seconds())
+        began = time.monotonic()
         try:
-            await handler(TimerRequest(past_due=False))
+            await run(trigger, handler)
         except Exception as error:
-            logger.error("The timer function %s failed: %s", name, describe(error))
+            logger.error("The function %s failed: %s", function.get_function_name(), describe(error))
+        else:
+            return
+        if time.monotonic() - began > LONGEST_PAUSE_SECONDS:
+            pause = FIRST_PAUSE_SECONDS
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def _kind(function: Function) -> str:
+    trigger: Any = function.get_trigger()
+    return str(trigger.type)

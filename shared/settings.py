@@ -78,6 +78,12 @@ class Settings(BaseSettings):
         None,
         description="Scheme, host and path prefix that URLs in answers begin with, when the service is behind a proxy.",
     )
+    trusted_proxies: int = Field(
+        default=0,
+        ge=0,
+        description="How many proxies stand in front of the service. The client's address in the audit is the one that "
+        "the first of them noted in X-Forwarded-For; with none it is that of the connection. In Azure Functions: 1.",
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Origins, comma-separated, whose pages may call the service; `*` is all, `loopback` this machine.",

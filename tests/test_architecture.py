@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "shared.errors": set(),
     "shared.telemetry": set(),
     "shared.settings": set(),
+    "shared.exchange": {"shared.access", "shared.storage.index.model"},
     "shared.access": {"shared.access", "shared.errors", "shared.settings"},
     "shared.dicom": {"shared.dicom", "shared.errors"},
     "shared.dicomweb": {"shared.dicomweb", "shared.dicom", "shared.errors"},

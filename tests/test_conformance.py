@@ -26,8 +26,8 @@ ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "conformance.md").read_text()
 README = (ROOT / "README.md").read_text()
 
-PARTITIONED = ("Store", "Search", "Retrieve", "Delete")
-SUCCESSES = {200, 202, 204, 206, 304}
+PARTITIONED = ("Store", "Search", "Retrieve", "Delete", "Import")
+SUCCESSES = {200, 201, 202, 204, 206, 304}
 
 Row = dict[str, str]
 

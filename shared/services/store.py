@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeVar
 
 from shared.dicom.attributes import Attribute
-from shared.dicom.file_meta import EMPTY_PREAMBLE, RECOGNISED, lacks_preamble
 from shared.dicom.model import Part10
 from shared.dicom.scanner import Scanner
 from shared.dicomweb.codes import FailureReason
@@ -22,6 +21,7 @@ from shared.errors import InvalidInstance, StorageError
 from shared.services.aside import put_aside, remove
 from shared.services.context import Services
 from shared.services.indexing import Draft, commit, extended_attributes
+from shared.services.preamble import with_preamble
 from shared.services.records import Refused, admit, refusal
 from shared.storage.blobs.names import InstanceBlob
 from shared.storage.index.model import InstanceKey
@@ -99,7 +99,7 @@ class Store:
         """Take one Part 10 instance; returns when its bytes have been read."""
         head: list[bytes] = []
         size = 0
-        chunks = _with_preamble(chunks)
+        chunks = with_preamble(chunks)
         async for chunk in chunks:
             head.append(chunk)
             size += len(chunk)
@@ -242,23 +242,6 @@ class _Scan:
         if self._written is None:
             raise StorageError("The blob store did not read the instance to its end.")
         return self._written
-
-
-async def _with_preamble(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The chunks, with preamble and prefix in front where a file begins with its file meta information.
-
-    Clients that write a data set made from scratch leave both out, which no reader of what is stored could know.
-    """
-    start = b""
-    async for chunk in chunks:
-        if len(start) >= RECOGNISED:
-            yield chunk
-            continue
-        start += chunk
-        if len(start) >= RECOGNISED:
-            yield EMPTY_PREAMBLE + start if lacks_preamble(start) else start
-    if len(start) < RECOGNISED:
-        yield start
 
 
 async def _iterate(chunks: Sequence[bytes]) -> AsyncIterator[bytes]:

@@ -37,7 +37,7 @@ def blob_store(settings: Settings) -> BlobStore:
 
 def inbox(settings: Settings) -> Inbox | None:
     """The inbox that ``DICOM_INBOX`` names, None if there is none. Raises StorageError if it names nothing usable."""
-    if settings.inbox is None:
+    if not settings.inbox:
         return None
     _require_apart(settings.inbox, {"DICOM_BLOBS": settings.blobs, "DICOM_INDEX": settings.index})
     return _inbox(settings, "DICOM_INBOX", settings.inbox)
@@ -45,7 +45,7 @@ def inbox(settings: Settings) -> Inbox | None:
 
 def inbox_errors(settings: Settings) -> Inbox | None:
     """Where files go that can't be imported, None if there is no inbox. Raises StorageError as ``inbox`` does."""
-    if settings.inbox is None:
+    if not settings.inbox:
         return None
     place = settings.inbox_errors or settings.inbox.rstrip("/\\") + "-errors"
     _require_apart(settings.inbox, {"DICOM_INBOX_ERRORS": place})
@@ -66,6 +66,11 @@ def _require_apart(inbox: str, others: dict[str, str]) -> None:
 def is_container(place: str) -> bool:
     """Whether a setting names a container in Azure."""
     return AZURE.fullmatch(place) is not None
+
+
+def is_folder(place: str) -> bool:
+    """Whether a setting names a folder."""
+    return place != MEMORY and not is_container(place)
 
 
 def container_name(place: str) -> str:

@@ -6,15 +6,22 @@ from uuid import uuid4
 
 import pytest
 
+from shared.services import known_tags, reindex
 from shared.services.context import Services, close_services, open_services
 from shared.settings import Settings
+from shared.storage.index.cosmos.tags import CosmosTags
+from shared.storage.index.cosmos.tags import CosmosTags
 from tests.azure.azurite import Azurite
 from tests.azure.cosmos import CosmosAccount
 
 
 def on_this_machine(request: pytest.FixtureRequest) -> dict[str, str]:
     folder: Path = request.getfixturevalue("tmp_path")
-    return {"blobs": str(folder / "blobs"), "index": str(folder / f"{uuid4()}.sqlite")}
+    return {
+        "blobs": str(folder / "blobs"),
+        "index": str(folder / f"{uuid4()}.sqlite"),
+        "inbox": str(folder / "inbox"),
+    }
 
 
 def in_azure(request: pytest.FixtureRequest) -> dict[str, str]:
@@ -25,6 +32,7 @@ def in_azure(request: pytest.FixtureRequest) -> dict[str, str]:
         "blobs_connection": azurite.connection,
         "index": f"cosmos:{uuid4()}",
         "index_connection": cosmos.connection_string,
+        "inbox": f"azure:{uuid4()}",
     }
 
 
@@ -37,11 +45,33 @@ def pair(request: pytest.FixtureRequest) -> Pair:
     return chosen
 
 
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tags are known everywhere soon: here no process goes by old ones, and no commit takes, as long as any may."""
+    for module in (known_tags, reindex):
+        monkeypatch.setattr(module, "REMEMBERED_SECONDS", 0.2)
+    monkeypatch.setattr(CosmosTags, "settle_seconds", 1.0)
+
+
 @pytest.fixture
 async def services(pair: Pair, request: pytest.FixtureRequest) -> AsyncIterator[Services]:
     opened = await open_services(Settings(reconcile_after_seconds=0, **pair(request)))  # type: ignore[arg-type]
     yield opened
     await close_services(opened)
+
+
+@pytest.fixture
+async def other(services: Services) -> AsyncIterator[Services]:
+    """Another process over the same storage."""
+    opened = await open_services(services.settings)
+    yield opened
+    await close_services(opened)
+
+
+@pytest.fixture
+def soon_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No store here takes as long as one might on a bad day of Cosmos DB."""
+    monkeypatch.setattr(CosmosTags, "settle_seconds", 2.0)
 
 
 @pytest.fixture

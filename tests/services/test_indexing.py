@@ -11,10 +11,11 @@ from shared.errors import StorageError
 from shared.services import known_tags
 from shared.services.context import Services, close_services, open_services
 from shared.services.indexing import ATTEMPTS, Draft, commit
-from shared.services.known_tags import KnownTags
+from shared.services.known_tags import REMEMBERED_SECONDS, KnownTags
 from shared.services.rebuild import rebuild
 from shared.services.reconcile import reconcile
 from shared.storage.blobs.names import InstanceBlob
+from shared.storage.index.cosmos.tags import REMEMBERED_S
 from shared.storage.index.port import CommitMode
 from shared.storage.index.tags import QueryStatus, TagsChanged, TagSet
 from shared.storage.versions import new_version
@@ -51,6 +52,14 @@ def wrong(identity: Identity) -> bytes:
     return part10(made)
 
 
+@pytest.fixture
+async def unaware(other: Services, monkeypatch: pytest.MonkeyPatch) -> Services:
+    """Another process that has just found that there are no tags, and goes by that for a while."""
+    monkeypatch.setattr(known_tags, "REMEMBERED_SECONDS", 60.0)
+    assert not (await other.known_tags.current(other.index.tags)).tags
+    return other
+
+
 async def ready(services: Services) -> None:
     await ended(services, await add_tags(services, ACQUISITION_NUMBER, PATIENT_AGE, PRIVATE))
 
@@ -74,11 +83,11 @@ async def test_what_is_stored_is_indexed(services: Services, side: int) -> None:
     assert await finds(services, ACQUISITION_NUMBER, 8) == {identity.instance}
 
 
-async def test_a_process_that_does_not_know_of_a_tag_yet_misses_nothing(services: Services, other: Services) -> None:
+async def test_a_process_that_does_not_know_of_a_tag_yet_misses_nothing(services: Services, unaware: Services) -> None:
     first, second = new_identity(), new_identity()
-    await store(other, [image(first, AcquisitionNumber=1)])
+    await store(unaware, [image(first, AcquisitionNumber=1)])
     operation = await add_tags(services, ACQUISITION_NUMBER)
-    await store(other, [image(second, AcquisitionNumber=2)])
+    await store(unaware, [image(second, AcquisitionNumber=2)])
     await ended(services, operation)
     assert await finds(services, ACQUISITION_NUMBER, 1) == {first.instance}
     assert await finds(services, ACQUISITION_NUMBER, 2) == {second.instance}
@@ -116,12 +125,11 @@ async def test_a_ready_tag_refuses_wrong_values_in_every_process(services: Servi
     assert (await tag(services, PATIENT_AGE)).query_status is QueryStatus.ENABLED
 
 
-async def test_a_wrong_value_that_was_let_in_is_an_error_of_its_tag(services: Services, other: Services) -> None:
+async def test_a_wrong_value_that_was_let_in_is_an_error_of_its_tag(services: Services, unaware: Services) -> None:
     """Stored by a process that does not know of the tag yet, it is like one that was there before."""
-    await store(other, [image(new_identity())])
     operation = await add_tags(services, PATIENT_AGE)
     identity = new_identity()
-    (outcome,) = await store(other, [wrong(identity)], api_version=1)
+    (outcome,) = await store(unaware, [wrong(identity)], api_version=1)
     assert isinstance(outcome, Stored)
     await ended(services, operation)
     assert await errors(services) == [identity.instance]
@@ -199,3 +207,7 @@ async def test_tags_that_never_stay_the_same_fail_a_commit(services: Services, m
     with pytest.raises(StorageError):
         await commit(services, [Draft(record())], CommitMode.CREATE)
     assert len(tried) == ATTEMPTS
+
+
+def test_cosmos_db_reckons_with_what_processes_remember() -> None:
+    assert REMEMBERED_SECONDS < REMEMBERED_S

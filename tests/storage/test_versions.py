@@ -8,7 +8,7 @@ from multiprocessing import get_context
 import pytest
 
 from shared.storage import versions
-from shared.storage.versions import new_version
+from shared.storage.versions import made_at, new_version
 
 
 def many(count: int) -> list[int]:
@@ -27,6 +27,15 @@ def test_versions_grow_with_time() -> None:
     time.sleep(0.01)
     passed = (fresh.next() >> 22) - (before >> 22)
     assert 10 <= passed < 1000
+
+
+def test_a_version_tells_when_it_was_made() -> None:
+    before = time.time_ns() // 1_000_000
+    version = versions._Versions().next()
+    after = time.time_ns() // 1_000_000
+    assert before * 1_000 <= made_at(version) <= after * 1_000
+    assert made_at(version) % 1_000 == 0
+    assert made_at(7) == 1_704_067_200_000_000
 
 
 def test_a_clock_that_goes_back_gives_no_version_twice(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,17 @@
-"""The app's functions as this Python's azure-functions reads them, in a process of its own: an app can be read once."""
+"""The app's functions as this Python's azure-functions reads them, in a process of its own: an app can be read once.
+
+The settings are those of the sample, some of which triggers depend on.
+"""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from typing import Any
 
 from tests.server import ROOT
+from tests.worker.host import sample_settings
 from tests.worker.routing import HttpRoute
 
 READ = """
@@ -32,7 +37,8 @@ class AppFunction:
 
 
 def _read() -> list[AppFunction]:
-    told = subprocess.run([sys.executable, "-c", READ], cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    environment = os.environ | sample_settings()
+    told = subprocess.run([sys.executable, "-c", READ], cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
     return [AppFunction(name, list(map(json.loads, bindings))) for name, bindings in json.loads(told.stdout)]
 
 

@@ -1,9 +1,11 @@
 """One data folder served twice: by the worker behind the stand-in of the Functions host, and by the embedded host."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import orjson
 import pytest
 
 from tests.instances import Identity, dataset, multipart, new_identity, part10
@@ -12,6 +14,8 @@ from tests.worker.client import PARTS, Client
 from tests.worker.host import RunningWorker, worker_over
 
 SETTINGS = {"DICOM_CORS_ORIGINS": "loopback"}
+TAG = "00101010"
+WAIT_SECONDS = 60.0
 
 
 @pytest.fixture(scope="session")
@@ -68,3 +72,16 @@ def kept(http: httpx.Client, started: RunningWorker) -> list[Identity]:
         answer = client.ask("POST", f"{place}/studies", PARTS, multipart(files))
         assert answer.status == 200, answer.body
     return identities
+
+
+@pytest.fixture(scope="session")
+def indexed(http: httpx.Client, started: RunningWorker) -> str:
+    """The id of an operation that has ended: it indexed an extended query tag, ``TAG``."""
+    client = Client(http, started.url)
+    answer = client.ask("POST", "/v2/extendedquerytags", content=orjson.dumps([{"path": TAG, "level": "Study"}]))
+    assert answer.status == 202, answer.body
+    operation: str = orjson.loads(answer.body)["id"]
+    deadline = time.monotonic() + WAIT_SECONDS
+    while client.ask("GET", f"/v2/operations/{operation}").status == 202 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return operation

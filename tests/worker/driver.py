@@ -123,6 +123,15 @@ class Worker:
         bindings = map(json.loads, self.functions[name]["raw_bindings"])
         return next(binding for binding in bindings if binding["type"].lower().endswith("trigger"))
 
+    def trigger_data(self, name: str, body: bytes) -> Any:
+        """What the host sends: JSON, or for a function that takes a client of a blob what that is made from."""
+        if not self.trigger(name).get("properties", {}).get("SupportsDeferredBinding"):
+            return protos.TypedData(json=body.decode())
+        client = protos.ModelBindingData(
+            version="1.0", source="AzureStorageBlobs", content_type="application/json", content=body
+        )
+        return protos.TypedData(model_binding_data=client)
+
     async def invoke(self, name: str, invocation: str, data: Any, metadata: dict[str, Any]) -> str | None:
         """Run a function; gives the message of what it failed with."""
         request = protos.InvocationRequest(
@@ -178,7 +187,7 @@ class FrontEnd:
         name = path.removeprefix("/admin/functions/")
         if method == "POST" and name in self._worker.functions:
             body = b"".join([chunk async for chunk in Body(receive)])
-            error = await self._worker.invoke(name, str(uuid4()), protos.TypedData(json=body.decode()), {})
+            error = await self._worker.invoke(name, str(uuid4()), self._worker.trigger_data(name, body), {})
             await answer(send, 200 if error is None else 500, {"error": error})
         elif path == "/admin/functions":
             await answer(send, 200, list(self._worker.functions.values()))

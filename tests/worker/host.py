@@ -127,7 +127,8 @@ def worker_over(
     folder: Path, data: Path, settings: dict[str, str] | None = None, options: tuple[str, ...] = ()
 ) -> Iterator[RunningWorker]:
     """A worker that keeps its data in the folder ``data``. ``folder`` takes the deployed files and the log."""
-    storage = {OPEN: str(data), "DICOM_BLOBS": str(data / "blobs"), "DICOM_INDEX": str(data / "index.sqlite")}
+    places = {OPEN: "", "DICOM_BLOBS": "blobs", "DICOM_INDEX": "index.sqlite", "DICOM_INBOX": "inbox"}
+    storage = {setting: str(data / place) for setting, place in places.items()}
     worker = RunningWorker(folder, storage | (settings or {}), options)
     worker.start()
     try:

@@ -8,6 +8,7 @@ import pytest
 from tests.instances import Identity, dataset, multipart, new_identity, part10
 from tests.worker.app_functions import HTTP_ROUTES
 from tests.worker.client import DICOM, PARTS, Client
+from tests.worker.conftest import TAG
 from tests.worker.routing import HttpRoute
 
 GET_ROUTES = [route for route in HTTP_ROUTES if "GET" in route.methods]
@@ -107,16 +108,23 @@ def test_same_answer(case: Case, azure: Client, embedded: Client, kept: list[Ide
 
 def path_of(route: HttpRoute) -> str:
     """A path that the function answers."""
-    values = {"version": "v2", "partition": "ward", "frames": "1", "reference": "7FE00010", "path": "no/such/path"}
+    values = {
+        "version": "v2",
+        "partition": "ward",
+        "frames": "1",
+        "reference": "7FE00010",
+        "tag": TAG,
+        "path": "no/such/path",
+    }
     return "/" + re.sub(r"\{\*?(\w+)\}", lambda found: values.get(found[1], found[0]), route.template)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("route", GET_ROUTES, ids=str)
 def test_same_answer_of_every_function(
-    route: HttpRoute, method: str, azure: Client, embedded: Client, kept: list[Identity]
+    route: HttpRoute, method: str, azure: Client, embedded: Client, kept: list[Identity], indexed: str
 ) -> None:
-    path = filled(path_of(route), kept[0])
+    path = filled(path_of(route), kept[0]).replace("{operation}", indexed)
     ours, theirs = (client.ask(method, path, EVERYTHING) for client in (azure, embedded))
     assert ours.comparable == theirs.comparable
     assert ours.status == (404 if path.endswith("no/such/path") else 200)

@@ -20,7 +20,8 @@ DATA = {
             "LastUpdated": "2026-01-01T00:00:00.0000000+00:00",
         },
         "IsPastDue": False,
-    }
+    },
+    "blobTrigger": {"Connection": "DICOM_BLOBS_CONNECTION", "ContainerName": "inbox", "BlobName": "gone.dcm"},
 }
 """What the host sends with each kind of trigger."""
 

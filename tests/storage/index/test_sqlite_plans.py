@@ -12,7 +12,7 @@ from shared.dicom.conditions import Condition, Equal, Range, Wildcard
 from shared.dicom.model import Level
 from shared.storage.index.feed import Action, FeedQuery
 from shared.storage.index.model import DEFAULT_PARTITION, Scope, Search, TagKey
-from shared.storage.index.sqlite import feed, schema, search, values
+from shared.storage.index.sqlite import feed, reads, schema, search, values
 from shared.storage.index.sqlite.connection import connect
 from tests.contract.steps import PARTITION, of
 
@@ -190,3 +190,23 @@ async def test_a_page_of_several_partitions_takes_the_first_entries_of_each(reco
     plans = recording.plans()
     assert plans.index("SEARCH partitions USING INTEGER PRIMARY KEY (rowid=?)") < plans.index(of_each)
     assert recording.scans() == []
+
+
+# Pages of instances
+
+
+@pytest.mark.parametrize(
+    ("scope", "led_by"),
+    [
+        (Scope(DEFAULT_PARTITION), "instances_by_partition_version (partition=? AND version>?)"),
+        (Scope(DEFAULT_PARTITION, "1"), "instances_by_study_partition_version (study=? AND partition=? AND version>?)"),
+        (
+            Scope(DEFAULT_PARTITION, "1", "1.1"),
+            "instances_by_series_partition_version (series=? AND partition=? AND version>?)",
+        ),
+    ],
+)
+async def test_a_page_of_instances_is_found_in_order(recording: Recording, scope: Scope, led_by: str) -> None:
+    assert reads.instances(recording, scope, reads.START) == ([], None)  # type: ignore[arg-type]
+    assert f"SEARCH i USING COVERING INDEX {led_by}" in recording.plans()
+    assert [step for step in recording.scans() if "subquery" not in step] == []

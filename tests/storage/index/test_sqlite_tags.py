@@ -1,5 +1,7 @@
-"""What is particular to extended query tags in SQLite: who fails in a shared transaction, and what rows are left."""
+"""What is particular to extended query tags in SQLite: who fails in a shared transaction, what rows are left, and that
+searches by them find what searches by the same values in columns of their own find."""
 
+import random
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from shared.dicom.attributes import MODALITIES_IN_STUDY, SEARCHABLE, Attribute
 from shared.dicom.model import Level
 from shared.storage.index.feed import FeedQuery
 from shared.storage.index.model import DEFAULT_PARTITION, InstanceRecord, Scope, TagKey, TagValue
@@ -17,6 +20,7 @@ from shared.storage.index.sqlite import SqliteIndex
 from shared.storage.index.tags import TagDefinition, TagError, TagsChanged
 from tests.contract.records import record
 from tests.contract.steps import CREATED, DUE, REPLACED, stored
+from tests.contract.test_index_pages import random_records, random_search
 from tests.storage.index.steps import held_back, unwritable
 
 DEFINITIONS = [
@@ -154,3 +158,41 @@ async def test_a_key_is_never_given_again(index: SqliteIndex, path: Path) -> Non
     assert min(tag.key for tag in second) > max(tag.key for tag in first)
     assert (await again.tags.all()).generation == 5
     await again.close()
+
+
+# Searches
+
+
+def shadow(number: int, attribute: Attribute) -> TagDefinition:
+    """A tag whose values are those of a searchable attribute."""
+    return TagDefinition(f"0099{number:04X}", attribute.vr, attribute.level)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_tags_are_searched_like_attributes(index: SqliteIndex, seed: int) -> None:
+    chance = random.Random(seed)
+    attributes = [attribute for attribute in SEARCHABLE if attribute.path != MODALITIES_IN_STUDY]
+    known = await index.tags.add([shadow(*each) for each in enumerate(attributes)], "operation", 0)
+    assert known is not None
+    tags = {attribute.path: tag.index_key for attribute, tag in zip(attributes, known.tags, strict=True)}
+    records = [
+        replace(
+            it,
+            extended=tuple(
+                TagValue(tags[path], value) for told in it.levels.values() for path, value in told.match.items()
+            ),
+        )
+        for it in random_records(chance, 150)
+    ]
+    await put(index, 1, *records)
+    found = 0
+    for _ in range(250):
+        search = random_search(chance)
+        renamed = tuple(
+            replace(it, path=tags[it.path].path) if it.path in tags and chance.random() < 0.7 else it
+            for it in search.conditions
+        )
+        expected = await index.search(search)
+        assert await index.search(replace(search, conditions=renamed, tags=tuple(tags.values()))) == expected, renamed
+        found += bool(expected.total and renamed != search.conditions)
+    assert found > 20

@@ -9,10 +9,12 @@ from shared.storage.index.cosmos import reads
 from shared.storage.index.cosmos.account import Account
 from shared.storage.index.cosmos.delete import delete
 from shared.storage.index.cosmos.feed import CosmosFeed
+from shared.storage.index.cosmos.operations import CosmosOperations
 from shared.storage.index.cosmos.partitions import Partitions
 from shared.storage.index.cosmos.patience import Patience
 from shared.storage.index.cosmos.plan import draft
 from shared.storage.index.cosmos.search import find
+from shared.storage.index.cosmos.tags import CosmosTags
 from shared.storage.index.cosmos.writer import Writer
 from shared.storage.index.model import (
     DEFAULT_PARTITION,
@@ -45,7 +47,17 @@ class CosmosIndex:
         self._index = account.index
         self._partitions = Partitions(account.catalog)
         self._writer = Writer(account.index)
+        self._operations = CosmosOperations(account.catalog)
+        self._tags = CosmosTags(account.index, account.catalog)
         self._feed = CosmosFeed(account.index, account.feed, account.catalog)
+
+    @property
+    def tags(self) -> CosmosTags:
+        return self._tags
+
+    @property
+    def operations(self) -> CosmosOperations:
+        return self._operations
 
     @property
     def feed(self) -> CosmosFeed:
@@ -68,7 +80,9 @@ class CosmosIndex:
         await self._index.upsert({"id": "check", "partition": "~", "study": "~", "kind": "check"}, patience)
         await self._index.read("check", ["~", "~"], patience)
 
-    async def commit(self, records: Sequence[InstanceRecord], mode: CommitMode, purge_due: float) -> list[CommitResult]:
+    async def commit(
+        self, records: Sequence[InstanceRecord], mode: CommitMode, purge_due: float, generation: int = 0
+    ) -> list[CommitResult]:
         drafts = [draft(record, mode, purge_due) for record in records]
         await self._partitions.ensure({record.key.partition: None for record in records})
         outcomes = await self._writer.commit(drafts)
@@ -91,6 +105,9 @@ class CosmosIndex:
 
     def instances(self, scope: Scope) -> AsyncIterator[StoredInstance]:
         return reads.instances(self._index, scope)
+
+    async def page(self, partition: str, after: int, limit: int) -> list[StoredInstance]:
+        return await reads.page(self._index, partition, after, limit)
 
     async def state(self, scope: Scope) -> ScopeState:
         return await reads.state(self._index, scope)

@@ -7,18 +7,24 @@ from shared.dicom.attributes import BY_PATH, LEVEL_UID, MODALITIES_IN_STUDY
 from shared.dicom.conditions import Condition, Equal, MatchValue, Range, Wildcard, Words
 from shared.dicom.model import Level
 from shared.storage.index.cosmos import names
+from shared.storage.index.cosmos.extended import tag_name
 from shared.storage.index.cosmos.sql import Query
+from shared.storage.index.model import TagKey
 
 UID_PROPERTIES = {LEVEL_UID[level]: level.name.lower() for level in Level}
 _SEPARATORS = rf" \^{names.BOUND}"
 
 
-def add(query: Query, condition: Condition) -> None:
-    """Let a query find only what a condition holds for."""
-    if condition.path == MODALITIES_IN_STUDY:
+def add(query: Query, condition: Condition, tag: TagKey | None) -> None:
+    """Let a query find only what a condition holds for; ``tag`` is the extended query tag that it names, if it does."""
+    if tag is not None:
+        name = f'c.extended["{tag_name(tag.key)}"]'
+        query.where.append(_compare(query, name, condition, is_person_name=tag.vr == "PN"))
+    elif condition.path == MODALITIES_IN_STUDY:
         query.where.append(_modalities(query, condition))
     else:
-        query.where.append(_compare(query, _property(condition.path), condition))
+        is_person_name = BY_PATH[condition.path].vr == "PN"
+        query.where.append(_compare(query, _property(condition.path), condition, is_person_name=is_person_name))
 
 
 def _property(path: str) -> str:
@@ -28,12 +34,11 @@ def _property(path: str) -> str:
 def _modalities(query: Query, condition: Condition) -> str:
     if isinstance(condition, Equal):
         return _any(f"ARRAY_CONTAINS(c.modalities, {query.bind(value)})" for value in condition.values)
-    matches = _compare(query, "m", condition)
+    matches = _compare(query, "m", condition, is_person_name=False)
     return f"EXISTS(SELECT VALUE m FROM m IN c.modalities WHERE {matches})"  # noqa: S608 - values are bound
 
 
-def _compare(query: Query, name: str, condition: Condition) -> str:
-    is_person_name = BY_PATH[condition.path].vr == "PN"
+def _compare(query: Query, name: str, condition: Condition, *, is_person_name: bool) -> str:
     match condition:
         case Equal(values=values) if is_person_name:
             return _any(_name_is(query, name, str(value)) for value in values)

@@ -30,6 +30,8 @@ SEARCHED = (
     "/modalities/[]/?",
     "/match/*",
     "/sort/*",
+    "/extended/*",
+    "/errors/*",
     "/blob/?",
     "/due/?",
     "/cause/?",
@@ -67,7 +69,7 @@ DEFINITIONS: dict[str, dict[str, Any]] = {
     },
     CATALOG: {
         "partition_key": PartitionKey(path="/kind"),
-        "indexing_policy": _policy(("/kind/?",)),
+        "indexing_policy": _policy(("/kind/?", "/status/?", "/created/?", "/updated/?", "/leased_until/?")),
     },
     LEASES: {"partition_key": PartitionKey(path="/id")},
 }

@@ -18,11 +18,15 @@ dataset         the attributes that search answers return, as JSON text
 modalities      of a study, folded, each once
 modality_names  of a study: for each of these how it is written, and how many series have it
 metadata        of an instance, like its layout in base64
+extended        values for extended query tags, described in ``extended``
+errors          of an instance, when a value for an extended query tag could not be indexed, by tag
+messages        for each of these why
 ==============  ===============================================================================================
 """
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -33,6 +37,7 @@ from shared.dicom.conditions import MatchValue
 from shared.dicom.model import Level
 from shared.storage.index.cosmos import names
 from shared.storage.index.cosmos.container import Document, Key
+from shared.storage.index.cosmos.extended import OF_NOTHING, merged, values_of
 from shared.storage.index.model import Attributes, InstanceKey, InstanceRecord, Scope, StoredInstance
 
 STUDY, SERIES, INSTANCE, PURGE = "study", "series", "instance", "purge"
@@ -43,7 +48,7 @@ MODALITY = "00080060"
 KNOWN_COLUMNS = (
     "c.id, c.partition, c.study, c.kind, c._etag, c.place, c.series, c.created, c.newest, c.number_of_series, "
     "c.number_of_instances, c.told, c.match, c.sort, c.dataset, c.modalities, c.modality_names, "
-    "c.version, c.noted, c.replaced, c.blob"
+    "c.extended, c.extended_versions, c.told_tags, c.version, c.noted, c.replaced, c.blob"
 )
 """All of studies and series, and of instances what tells which version is there."""
 
@@ -83,9 +88,21 @@ def version_text(version: int) -> str:
     return f"{version:0{_VERSION_DIGITS}}"
 
 
-def fingerprint(attributes: Attributes) -> str:
-    """The same text for the same attributes. Raises TypeError for values that no JSON can hold."""
-    return blake2b(orjson.dumps((attributes.dataset, dict(attributes.match))), digest_size=8).hexdigest()
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an instance says of its study or series. ``fingerprint`` is the same text for the same."""
+
+    version: str
+    attributes: Attributes
+    extended: Mapping[str, MatchValue]
+    fingerprint: str
+
+
+def told_of(record: InstanceRecord, level: Level) -> Told:
+    """What a record says of a level. Raises TypeError for values that no JSON can hold."""
+    attributes, values = record.levels[level], values_of(record, level)
+    said = orjson.dumps((attributes.dataset, dict(attributes.match), sorted(values.items())))
+    return Told(version_text(record.version), attributes, values, blake2b(said, digest_size=8).hexdigest())
 
 
 def instance_document(record: InstanceRecord) -> Document:
@@ -107,6 +124,9 @@ def instance_document(record: InstanceRecord) -> Document:
         "metadata": b64encode(record.metadata).decode(),
         "layout": b64encode(record.layout).decode(),
         **_searchable(Level.INSTANCE, own.match, version),
+        "extended": values_of(record, Level.INSTANCE),
+        "errors": {},
+        "messages": {},
         "dataset": _json(own.dataset),
     }
 
@@ -142,6 +162,7 @@ def _parent(key: InstanceKey, document: str, level: Level, version: str) -> Docu
         "number_of_instances": 0,
         "told": "",
         **_searchable(level, {}, version),
+        **OF_NOTHING,
         "dataset": "{}",
     }
 
@@ -160,15 +181,18 @@ def purge_document(key: Key, blob: str, due: float, cause: str) -> Document:
     }
 
 
-def merge(document: Document, attributes: Attributes, told: str) -> Document:
+def merge(document: Document, told: Told) -> Document:
     """A study or series after it was told more: the newest value of each attribute, none cleared."""
-    dataset = orjson.loads(document["dataset"]) | attributes.dataset
-    match = {path: stored(path, value) for path, value in attributes.match.items() if path in document["sort"]}
+    dataset = orjson.loads(document["dataset"]) | told.attributes.dataset
+    match = {path: stored(path, value) for path, value in told.attributes.match.items() if path in document["sort"]}
+    extended, is_newest = merged(document, told.version, told.extended)
     return document | {
-        "told": told,
+        # where it holds something newer than it was told, who tells it the same later must be heard
+        "told": told.fingerprint if is_newest else "",
         "match": document["match"] | match,
         "sort": document["sort"] | {path: sort_keys(value, document["created"]) for path, value in match.items()},
         "dataset": _json(dict(sorted(dataset.items()))),
+        **extended,
     }
 
 

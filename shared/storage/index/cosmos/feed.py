@@ -1,21 +1,18 @@
 """The change feed over Cosmos DB: what the log holds, each entry with the state of its instance today."""
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Sequence
 
 from shared.storage.index.cosmos.catalog import take_place
-from shared.storage.index.cosmos.container import Container, Document
+from shared.storage.index.cosmos.container import Container, Document, Key
 from shared.storage.index.cosmos.documents import instance_id, metadata_of
 from shared.storage.index.cosmos.log import Log, segment_name, segments
 from shared.storage.index.cosmos.patience import Patience
-from shared.storage.index.cosmos.sequencer import Sequencer, StudyKey
+from shared.storage.index.cosmos.sequencer import Sequencer
 from shared.storage.index.cosmos.sql import Query
+from shared.storage.index.cosmos.studies import StudyKey, for_each_study
 from shared.storage.index.feed import Action, FeedEntry, FeedQuery
 from shared.storage.index.model import InstanceKey
 
-PARALLEL_STUDIES = 8
-"""Whose instances are looked up at the same time."""
 CURSOR = "cursor"
 
 _ENTRY = "c.number, c.time, c.action, c.partition, c.study, c.series, c.instance, c.version"
@@ -38,6 +35,8 @@ class CosmosFeed:
         after, before = await self._bounds(query)
         found: list[Document] = []
         skip = query.skip
+        if skip >= before - after - 1:
+            return []
         if _wants_all(query):  # numbers have no gaps: those to skip are leapt over
             after, skip = after + skip, 0
         for segment in segments(after, before):
@@ -47,11 +46,11 @@ class CosmosFeed:
             found += entries
             if len(found) == query.limit:
                 break
-            if skip:
-                counts = await self._feed.query(
-                    _matching(query, "VALUE COUNT(1)", after, before), [segment_name(segment)]
-                )
-                skip = max(0, skip - sum(counts))
+            if skip and not entries:
+                counted = _matching(query, "VALUE COUNT(1)", after, before)
+                skip -= sum(await self._feed.query(counted, [segment_name(segment)]))
+            else:
+                skip = 0
         return await self._with_states(found, query)
 
     async def latest(self, query: FeedQuery) -> FeedEntry | None:
@@ -95,22 +94,16 @@ class CosmosFeed:
 
     async def _with_states(self, entries: Sequence[Document], query: FeedQuery) -> list[FeedEntry]:
         """The entries with what lives today under their identities."""
-        names: dict[StudyKey, set[str]] = defaultdict(set)
-        for each in entries:
-            names[each["partition"], each["study"]].add(instance_id(each["series"], each["instance"]))
-        turn = asyncio.Semaphore(PARALLEL_STUDIES)
+        found: dict[InstanceKey, Document] = {}
 
-        async def of_study(study: StudyKey) -> dict[str, Document]:
+        async def look_up(study: Key, of_study: Sequence[Document]) -> None:
+            keys = {instance_id(each["series"], each["instance"]): _key(each) for each in of_study}
             sought = Query("c.id, c.version, c.metadata" if query.with_metadata else "c.id, c.version")
-            sought.among("c.id", names[study])
-            async with turn:
-                return {each["id"]: each for each in await self._index.query(sought, list(study))}
+            sought.among("c.id", keys)
+            found.update((keys[each["id"]], each) for each in await self._index.query(sought, study))
 
-        found = dict(zip(names, await asyncio.gather(*map(of_study, names)), strict=True))
-        return [
-            _entry(each, found[each["partition"], each["study"]].get(instance_id(each["series"], each["instance"])))
-            for each in entries
-        ]
+        await for_each_study(entries, lambda each: (each["partition"], each["study"]), look_up)
+        return [_entry(each, found.get(_key(each))) for each in entries]
 
 
 def _wants_all(query: FeedQuery) -> bool:
@@ -131,13 +124,16 @@ def _matching(query: FeedQuery, select: str, after: int, before: int) -> Query:
     return sought
 
 
+def _key(document: Document) -> InstanceKey:
+    return InstanceKey(document["partition"], document["study"], document["series"], document["instance"])
+
+
 def _entry(document: Document, live: Document | None) -> FeedEntry:
-    key = InstanceKey(document["partition"], document["study"], document["series"], document["instance"])
     action, version = Action(document["action"]), document["version"]
     is_current = live is not None and live["version"] == version and action is not Action.DELETE
     return FeedEntry(
         sequence=document["number"],
-        key=key,
+        key=_key(document),
         action=action,
         version=int(version),
         time=document["time"],

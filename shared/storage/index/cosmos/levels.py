@@ -7,14 +7,21 @@ from shared.errors import PayloadTooLarge
 from shared.storage.index.cosmos.clauses import add
 from shared.storage.index.cosmos.documents import KINDS, place
 from shared.storage.index.cosmos.sql import Query
-from shared.storage.index.model import Search
+from shared.storage.index.model import Search, TagKey
 
 AGES = {Level.STUDY: "created", Level.SERIES: "created", Level.INSTANCE: "version"}
 
 
+def tag_of(condition: Condition, search: Search) -> TagKey | None:
+    """The extended query tag that a condition names; None for attributes that are always searchable."""
+    return next((tag for tag in search.tags if tag.path == condition.path), None)
+
+
 def condition_level(condition: Condition, search: Search) -> Level:
     """Every document holds the UID of its study."""
-    return search.level if condition.path == STUDY_UID else BY_PATH[condition.path].level
+    if condition.path == STUDY_UID:
+        return search.level
+    return (tag_of(condition, search) or BY_PATH[condition.path]).level
 
 
 def order_level(order: Order) -> Level:
@@ -73,5 +80,5 @@ def matching(search: Search, level: Level, select: str) -> Query:
             query.equal(instance=scope.instance)
     for condition in search.conditions:
         if condition_level(condition, search) is level:
-            add(query, condition)
+            add(query, condition, tag_of(condition, search))
     return query

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from shared.dicom.model import Level
 from shared.storage.index.cosmos.container import Document, Operation
 from shared.storage.index.cosmos.documents import (
+    Told,
     count_series,
-    fingerprint,
     instance_document,
     key_of,
     merge,
@@ -18,10 +18,11 @@ from shared.storage.index.cosmos.documents import (
     purge_document,
     series_document,
     study_document,
+    told_of,
 )
 from shared.storage.index.cosmos.outbox import Change, event_document, named, new_event
 from shared.storage.index.feed import Action
-from shared.storage.index.model import Attributes, InstanceRecord
+from shared.storage.index.model import InstanceRecord
 from shared.storage.index.port import CommitMode, CommitResult
 
 
@@ -29,7 +30,7 @@ from shared.storage.index.port import CommitMode, CommitResult
 class Draft:
     """A record on its way into the index, and who waits for what becomes of it.
 
-    ``size`` is that of its document in bytes. The fingerprints are those of what it says of its study and series.
+    ``size`` is that of its document in bytes.
     """
 
     record: InstanceRecord
@@ -37,14 +38,13 @@ class Draft:
     purge_due: float
     document: Document
     size: int
-    study_told: str
-    series_told: str
+    study: Told
+    series: Told
     future: "asyncio.Future[CommitResult]"
 
 
 def draft(record: InstanceRecord, mode: CommitMode, purge_due: float) -> Draft:
     """Prepare a record. Raises TypeError if it holds what no document can."""
-    levels = record.levels
     document = instance_document(record)
     return Draft(
         record=record,
@@ -52,8 +52,8 @@ def draft(record: InstanceRecord, mode: CommitMode, purge_due: float) -> Draft:
         purge_due=purge_due,
         document=document,
         size=len(json.dumps(document)),
-        study_told=fingerprint(levels[Level.STUDY]),
-        series_told=fingerprint(levels[Level.SERIES]),
+        study=told_of(record, Level.STUDY),
+        series=told_of(record, Level.SERIES),
         future=asyncio.get_running_loop().create_future(),
     )
 
@@ -97,10 +97,10 @@ class _Parent:
         """Whether the batch creates it."""
         return self._before is None
 
-    def hear(self, attributes: Attributes, told: str) -> None:
+    def hear(self, told: Told) -> None:
         """Take in what one more instance says."""
-        if told != self.document["told"]:
-            self.rewrite(merge(self.document, attributes, told))
+        if told.fingerprint != self.document["told"]:
+            self.rewrite(merge(self.document, told))
 
     def rewrite(self, document: Document) -> None:
         """Take another form."""
@@ -200,13 +200,13 @@ class Plan:
         self._purges[document["id"]] = document
 
     def _keep(self, draft: Draft, before: Document | None) -> None:
-        key, version, levels = draft.record.key, draft.document["version"], draft.record.levels
+        key, version = draft.record.key, draft.document["version"]
         if self._study is None:
             self._study = _Parent(self._known.study, self._known.study or study_document(key, version))
         study = self._study
-        study.hear(levels[Level.STUDY], draft.study_told)
+        study.hear(draft.study)
         series, was = self._series_of(draft)
-        series.hear(levels[Level.SERIES], draft.series_told)
+        series.hear(draft.series)
         if was is None or modality(was) != modality(series.document):
             study.rewrite(count_series(study.document, was, series.document))
         for parent in (study, series):

@@ -43,15 +43,25 @@ def _pages_of_study(index: Container, scope: Scope) -> AsyncIterator[list[Docume
 
 
 async def _pages_of_partition(index: Container, scope: Scope) -> AsyncIterator[list[Document]]:
-    """Each physical partition gives its own oldest: of these together only the oldest are sure to have no gaps."""
     page = [{"version": version_text(0)}]
     while page:
-        query = instances_of(scope, _STORED)
-        query.where.append(f"c.version > {query.bind(page[-1]['version'])}")
-        query.order, query.limit = by_version(scope, "ASC"), PAGE_INSTANCES
-        found = await index.query(query, key_of(scope))
-        page = sorted(found, key=lambda each: str(each["version"]))[:PAGE_INSTANCES]
+        page = await _oldest(index, scope, page[-1]["version"], PAGE_INSTANCES)
         yield page
+
+
+async def page(index: Container, partition: str, after: int, limit: int) -> list[StoredInstance]:
+    """The first instances of a partition with versions above ``after``, oldest first."""
+    found = await _oldest(index, Scope(partition), version_text(after), limit)
+    return [stored_instance(document) for document in found]
+
+
+async def _oldest(index: Container, scope: Scope, after: str, limit: int) -> list[Document]:
+    """Each physical partition gives its own oldest: of these together only the oldest are sure to have no gaps."""
+    query = instances_of(scope, _STORED)
+    query.where.append(f"c.version > {query.bind(after)}")
+    query.order, query.limit = by_version(scope, "ASC"), limit
+    found = await index.query(query, key_of(scope))
+    return sorted(found, key=lambda each: str(each["version"]))[:limit]
 
 
 async def state(index: Container, scope: Scope) -> ScopeState:

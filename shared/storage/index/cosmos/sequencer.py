@@ -7,19 +7,17 @@ broken off anywhere, run again, and run several times at once.
 
 import asyncio
 from collections.abc import Collection, Sequence
-from typing import TypeAlias
 
 from shared.storage.index.cosmos.container import Container, Document
 from shared.storage.index.cosmos.log import Head, Log
 from shared.storage.index.cosmos.outbox import EVENT, EVENT_COLUMNS, Noted, in_order
 from shared.storage.index.cosmos.patience import Patience
 from shared.storage.index.cosmos.sql import Query
+from shared.storage.index.cosmos.studies import StudyKey
 
 STUDIES_AT_ONCE = 16
 """Whose changes are moved together. All that wait of each are held at once."""
 DELETED_AT_ONCE = 100
-
-StudyKey: TypeAlias = tuple[str, str]
 
 
 class Sequencer:

@@ -12,6 +12,7 @@ from shared.storage.index.cosmos.documents import INSTANCE, KNOWN_COLUMNS, SERIE
 from shared.storage.index.cosmos.patience import Patience, Refused
 from shared.storage.index.cosmos.plan import Draft, Known, Outdated, Plan
 from shared.storage.index.cosmos.sql import Query
+from shared.storage.index.cosmos.studies import StudyKey
 from shared.storage.index.port import CommitMode, CommitResult
 
 MOST_WAITING = 10_000
@@ -28,7 +29,6 @@ MOST_KNOWN_SERIES = 20
 """Of each study whose documents are remembered."""
 
 T = TypeVar("T")
-StudyKey: TypeAlias = tuple[str, str]
 
 
 @dataclass(slots=True, eq=False)

@@ -145,14 +145,14 @@ class Plan:
             *(record.blob, record.length, record.transfer_syntax),
             *column_values(Level.INSTANCE, own),
         )
-        action = Action.UPDATE if replaced else Action.CREATE
-        self.changes.append((self.now, partition.id, key.study, key.series, key.instance, action, record.version))
+        self.content_rows[row] = (row, orjson.dumps(own.dataset), record.metadata, record.layout)
         if replaced and self.generation:
             self.values.replace(row)
         if record.extended:
             ids = {Level.STUDY: study.id, Level.SERIES: series.id, Level.INSTANCE: row}
             self.values.tell(ids, partition.id, record.version, record.extended)
-        self.content_rows[row] = (row, orjson.dumps(own.dataset), record.metadata, record.layout)
+        action = Action.UPDATE if replaced else Action.CREATE
+        self.changes.append((self.now, partition.id, key.study, key.series, key.instance, action, record.version))
 
     def _partition(self, key: InstanceKey) -> Parent:
         name = key.partition

@@ -39,7 +39,7 @@ def instances(
     """One page of a scope's instances, oldest first, and its last position; None if nothing is left."""
     sized = (
         "SELECT i.id, i.version, length(c.metadata) + length(c.layout) AS size "
-        f"FROM instances i JOIN instances_content c ON c.id = i.id WHERE {_within(scope)} "
+        f"FROM instances i CROSS JOIN instances_content c ON c.id = i.id WHERE {_within(scope)} "
         "AND i.version >= :version AND (i.version, i.id) > (:version, :id) "
         f"ORDER BY i.version, i.id LIMIT {min(limit, PAGE_INSTANCES)}"
     )

@@ -1,0 +1,36 @@
+"""Reading request bodies within a limit."""
+
+from collections.abc import AsyncIterator
+
+from azurefunctions.extensions.http.fastapi import Request
+
+from shared.errors import PayloadTooLarge, UnsupportedMediaType
+
+
+def require_no_coding(request: Request) -> None:
+    """Raises UnsupportedMediaType for a compressed body, and says which one is taken (RFC 9110 12.5.3)."""
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise UnsupportedMediaType(
+            "A body with a Content-Encoding is not supported.", headers={"Accept-Encoding": "identity"}
+        )
+
+
+async def limited(request: Request, limit: int | None) -> AsyncIterator[bytes]:
+    """The body's chunks. Raises PayloadTooLarge once they are more than ``limit`` bytes."""
+    received = 0
+    declared = request.headers.get("content-length", "")
+    if limit is not None and declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    async for chunk in request.stream():
+        received += len(chunk)
+        if limit is not None and received > limit:
+            raise _too_large(limit)
+        if chunk:
+            yield chunk
+
+
+def _too_large(limit: int) -> PayloadTooLarge:
+    return PayloadTooLarge(
+        f"The request exceeded the allowed limit of {limit} bytes. Send fewer instances in one request, or upload "
+        "them for import."
+    )

@@ -1,0 +1,93 @@
+"""What the headers of a request tell of where it comes from: client address, correlation id, remarks for the audit."""
+
+import ipaddress
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from starlette.types import Scope
+
+from shared.errors import BadRequest
+
+REMARK = b"x-ms-azuredicom-audit-"
+"""Begins the names of headers whose values the client wants to see in the audit."""
+MOST_REMARKS = 10
+LONGEST_REMARK = 2048
+"""Characters."""
+
+_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}").fullmatch
+_TRACE = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*").fullmatch
+_PORT = re.compile(r"\[(?P<six>[0-9a-fA-F:.]+)\](?::[0-9]+)?|(?P<four>[0-9.]+):[0-9]+").fullmatch
+
+
+@dataclass(slots=True)
+class Provenance:
+    """``remarks`` are still to be held to their limits."""
+
+    correlation: str
+    client: str | None
+    remarks: dict[str, str] = field(default_factory=dict)
+
+
+def provenance(scope: Scope, proxies: int) -> Provenance:
+    """Where a request comes from.
+
+    Its id is the one that the client gave it, else a new one. Its client is who opened the connection, or behind
+    ``proxies`` of our own whom the first of these noted in ``X-Forwarded-For``; what stands before that in the header
+    may be made up.
+    """
+    ids: dict[bytes, bytes] = {}
+    forwarded: list[bytes] = []
+    remarks: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        if name in _IDS:
+            ids.setdefault(name, value)
+        elif name == b"x-forwarded-for":
+            forwarded.append(value)
+        elif name.startswith(REMARK):
+            remarks[name[len(REMARK) :].decode("latin-1")] = value.decode("latin-1")
+    client = scope.get("client")
+    address = client[0] if client else None
+    if proxies and forwarded:
+        address = _forwarded(b",".join(forwarded), proxies) or address
+    return Provenance(_correlation(ids) if ids else secrets.token_hex(16), address, remarks)
+
+
+def require_few(remarks: Mapping[str, str]) -> None:
+    """Raises BadRequest if there are too many remarks for the audit, or too long ones."""
+    if len(remarks) > MOST_REMARKS or any(len(value) > LONGEST_REMARK for value in remarks.values()):
+        raise BadRequest(
+            f"A request takes at most {MOST_REMARKS} headers X-MS-AZUREDICOM-AUDIT-…, "
+            f"each of at most {LONGEST_REMARK} characters."
+        )
+
+
+def _plain(value: bytes) -> bytes | None:
+    return value if _ID(value) else None
+
+
+def _trace(value: bytes) -> bytes | None:
+    """The trace id of a W3C trace context."""
+    found = _TRACE(value)
+    return found[1] if found else None
+
+
+_IDS = {b"x-ms-request-id": _plain, b"x-request-id": _plain, b"traceparent": _trace}
+"""What ids are read from, the first before the others."""
+
+
+def _correlation(given: Mapping[bytes, bytes]) -> str:
+    found = (read(given[name]) for name, read in _IDS.items() if name in given)
+    return next((known.decode() for known in found if known), None) or secrets.token_hex(16)
+
+
+def _forwarded(noted: bytes, proxies: int) -> str | None:
+    addresses = noted.decode("latin-1").split(",")
+    text = addresses[max(0, len(addresses) - proxies)].strip()
+    if with_port := _PORT(text):
+        text = with_port["six"] or with_port["four"]
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
