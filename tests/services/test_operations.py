@@ -2,13 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
 from shared.errors import Conflict, NotFound, StorageError
 from shared.services import background, operations, running
-from shared.services.context import Services, close_services, open_services
+from shared.services.context import Services
 from shared.services.running import Work, errors_of, now
 from shared.storage.index.operations import OperationStatus
 from tests.services.stepping import (
@@ -39,14 +38,6 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
 def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "LEASE_SECONDS", 1.0)
     monkeypatch.setattr(running, "HEARTBEAT_SECONDS", 0.2)
-
-
-@pytest.fixture
-async def other(services: Services) -> AsyncIterator[Services]:
-    """Another process over the same storage."""
-    opened = await open_services(services.settings)
-    yield opened
-    await close_services(opened)
 
 
 async def test_work_begins_at_once_and_is_done_to_its_end(services: Services, steps: Steps) -> None:

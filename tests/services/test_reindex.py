@@ -3,14 +3,13 @@
 import asyncio
 import base64
 import random
-from collections.abc import AsyncIterator
 
 import pytest
 
 from shared.dicom.query_tags import MULTIPLE_VALUES
 from shared.services import operations, reindex
 from shared.services.aside import LARGE
-from shared.services.context import Services, close_services, open_services
+from shared.services.context import Services
 from shared.services.delete import delete
 from shared.services.reindex import REINDEX
 from shared.services.running import ATTEMPTS, UNFORESEEN, errors_of, now
@@ -179,14 +178,6 @@ async def test_what_was_done_is_not_done_again(services: Services, small_pages: 
     await let_time_pass(services, started)
     await operations.run_due(dying(services, "index", 3))  # which is not called a third time: two pages are left
     assert (await found(services, started)).status is OperationStatus.SUCCEEDED
-
-
-@pytest.fixture
-async def other(services: Services) -> AsyncIterator[Services]:
-    """Another process over the same storage."""
-    opened = await open_services(services.settings)
-    yield opened
-    await close_services(opened)
 
 
 async def test_what_is_stored_meanwhile_is_found(services: Services, other: Services, small_pages: None) -> None:
