@@ -16,6 +16,7 @@ from functions import (
     partitions,
     retrieve,
     search,
+    sequencing,
     store,
     uploads,
 )
@@ -34,6 +35,7 @@ for module in (
     inbox,
     uploads,
     maintenance,
+    sequencing,
     events,
     extended_query_tags,
     fallback,
