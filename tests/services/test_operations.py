@@ -13,6 +13,7 @@ from shared.storage.index.operations import OperationStatus
 from tests.services.stepping import (
     STEPS,
     WAIT_SECONDS,
+    Died,
     Steps,
     begin,
     ended,
@@ -185,11 +186,11 @@ async def test_cancelling_again_changes_nothing(services: Services, steps: Steps
 
 async def test_a_cancel_that_was_cut_short_is_carried_on(services: Services, other: Services, steps: Steps) -> None:
     async def die(services: Services, operation: str) -> None:
-        raise asyncio.CancelledError
+        raise Died
 
     operations.WORKS["steps"] = Work(steps.perform, die)
     started = await left_behind(services)
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(Died):
         await operations.cancel(services, started.id)
     operations.WORKS["steps"] = Work(steps.perform, steps.give_up)
     await let_time_pass(services, started)
@@ -246,10 +247,11 @@ async def test_work_that_fails_is_tried_again_after_longer_and_longer_pauses(ser
     [
         (ValueError("Doe^Jane"), running.UNFORESEEN),
         (StorageError("The index does not answer."), "The index does not answer."),
+        (asyncio.CancelledError(), running.UNFORESEEN),
     ],
 )
 async def test_work_that_keeps_failing_is_given_up(
-    services: Services, steps: Steps, failure: Exception, reason: str
+    services: Services, steps: Steps, failure: BaseException, reason: str
 ) -> None:
     steps.failures[2] = [failure] * running.ATTEMPTS
     started = await left_behind(services)

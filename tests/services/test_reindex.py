@@ -20,7 +20,7 @@ from shared.storage.index.tags import QueryStatus, TagStatus
 from shared.storage.versions import new_version
 from tests.contract.records import record
 from tests.instances import Identity, dataset, new_identity, new_uid, part10
-from tests.services.stepping import dying, ended, failing, found, left_behind, let_time_pass
+from tests.services.stepping import Died, dying, ended, failing, found, left_behind, let_time_pass
 from tests.services.storing import PARTITION, scope, store
 from tests.services.tagging import (
     ACQUISITION_NUMBER,
@@ -156,7 +156,7 @@ async def test_another_process_goes_on_where_one_died(
     identities = await study_of(services, 4 * SMALL_PAGE)
     started = await left_behind(services, REINDEX)
     await name_operation(services, started, *ALL_TAGS)
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(Died):
         await operations.run_due(dying(services, method, calls, after=after))
     left = await found(services, started)
     assert left.status is OperationStatus.RUNNING
@@ -173,7 +173,7 @@ async def test_what_was_done_is_not_done_again(services: Services, small_pages: 
     await study_of(services, 4 * SMALL_PAGE)
     started = await left_behind(services, REINDEX)
     await name_operation(services, started, ACQUISITION_NUMBER)
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(Died):
         await operations.run_due(dying(services, "index", 3))
     await let_time_pass(services, started)
     await operations.run_due(dying(services, "index", 3))  # which is not called a third time: two pages are left
