@@ -16,6 +16,7 @@ from functions import (
     partitions,
     retrieve,
     search,
+    sequencing,
     store,
     uploads,
 )
@@ -36,6 +37,7 @@ for module in (
     inbox,
     uploads,
     maintenance,
+    sequencing,
     events,
     extended_query_tags,
     fallback,

@@ -97,7 +97,10 @@ class Client:
                 f"The server takes no request as large as this (413) and offers no upload ({offer.status}). "
                 "Put the file into the inbox that the service imports from.",
             )
-        answer = await self._connection.tried(self._uploading(offer, file))
+        try:
+            answer = await self._connection.tried(self._uploading(offer, file))
+        except Stop as stop:  # what takes uploads may be another server, without which the rest can be stored
+            return Result(file, Outcome.FAILED, f"Its upload for import failed. {stop}")
         if answer.unreadable is None and answer.status // 100 == 2:
             return Result(file, Outcome.HANDED_OVER)
         return Result(file, Outcome.FAILED, f"Its upload for import failed. {answer.reason}")

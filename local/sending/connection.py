@@ -128,7 +128,7 @@ def _why(error: Exception) -> str:
 
 def _seconds(retry_after: str) -> float:
     """The seconds that the header field Retry-After asks to wait, 0 without it (RFC 9110 10.2.3)."""
-    if retry_after.isdigit():
+    if retry_after.isdecimal():
         return float(retry_after)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time())

@@ -31,9 +31,12 @@ async def start(services: Services, type_: str, asked: Mapping[str, Any]) -> Ope
     began = now()
     made = Operation(uuid4().hex, type_, OperationStatus.NOT_STARTED, began, began, input=asked)
     await services.index.operations.add(made)
-    deadline = time.monotonic() + BUDGET_SECONDS
-    services.background.start(partial(attempt, services, WORKS, made.id, deadline))
+    services.background.start(partial(_begin, services, made.id))
     return made
+
+
+async def _begin(services: Services, operation: str) -> None:
+    await attempt(services, WORKS, operation, time.monotonic() + BUDGET_SECONDS)
 
 
 async def get(services: Services, operation: str) -> Operation:

@@ -170,6 +170,8 @@ async def attempt(services: Services, works: Mapping[str, Work], operation: str,
 
     Returns when it has ended or failed, or has to make room at ``deadline`` (of the monotonic clock).
     """
+    if time.monotonic() >= deadline:
+        return
     found = await services.index.operations.get(operation)
     if found is None or found.status.is_final or found.leased_until > now() or found.type not in works:
         return
@@ -228,4 +230,6 @@ async def _supervise(work: Coroutine[Any, Any, None], run: Run) -> None:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+    if task.cancelled():
+        raise RuntimeError("Something within the work cancelled it.")
     task.result()

@@ -24,6 +24,7 @@ def in_azure(request: pytest.FixtureRequest) -> dict[str, str]:
         "DICOM_BLOBS_CONNECTION": azurite.connection,
         "DICOM_INDEX": f"cosmos:{uuid4()}",
         "DICOM_INDEX_CONNECTION": cosmos.connection_string,
+        "DICOM_INBOX": f"azure:{uuid4()}",
     }
 
 

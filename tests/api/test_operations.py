@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -12,57 +13,51 @@ import httpx
 import pytest
 
 from tests.api.client import Api
-from tests.api.files import without_pixels
+from tests.api.query_tags.tagging import TAGS, add, entry, remove, wait
 
-WAIT_SECONDS = 60.0
-TAGS = "/extendedquerytags"
 UNKNOWN = "0123456789abcdef0123456789abcdef"
-elements = (f"0021{number:04X}" for number in count(0x1000))
+WAIT_SECONDS = 60.0
+
+numbers = count(0x1000)
 
 
-def tag_request() -> dict[str, str]:
+def new_entry() -> dict[str, Any]:
     """A private tag that no other test adds."""
-    return {"path": next(elements), "vr": "LO", "level": "instance", "privateCreator": "TESTS OF OPERATIONS"}
+    return entry(f"0021{next(numbers):04X}", vr="LO", privateCreator="TESTS OF OPERATIONS")
 
 
-def add(api: Api, *asked: dict[str, str]) -> httpx.Response:
-    """Add tags, once no others are being indexed."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while (answer := post(api, asked)).status_code == 409 and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert answer.status_code == 202, answer.text
-    return answer
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An operation that has ended: the tag it was for, the answer that told of it, its state at first and at last."""
+
+    path: str
+    before: datetime
+    started: httpx.Response
+    first: httpx.Response
+    last: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return str(self.last["operationId"])
 
 
-def post(api: Api, asked: object) -> httpx.Response:
-    return api.http.post(api.base + TAGS, json=asked)
+@pytest.fixture(scope="module")
+def done(api: Api) -> Iterator[Done]:
+    """Made once: an index may take most of a minute to be sure that every process knows of a tag."""
+    tag, before = new_entry(), datetime.now(UTC)
+    started = add(api, tag)
+    first = api.http.get(started.json()["href"])
+    yield Done(tag["path"], before, started, first, wait(api, started))
+    remove(api, tag["path"])
 
 
-def ended(api: Api, path: str) -> dict[str, Any]:
-    """The operation's last state, once it has one."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while (answer := api.get(path)).status_code == 202 and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert answer.status_code == 200
-    state: dict[str, Any] = answer.json()
-    return state
-
-
-@pytest.fixture
-def asked(api: Api) -> Iterator[dict[str, str]]:
-    """A tag to add, which is removed afterwards."""
-    wanted = tag_request()
-    yield wanted
-    deadline = time.monotonic() + WAIT_SECONDS
-    while api.delete(f"{TAGS}/{wanted['path']}").status_code == 400 and time.monotonic() < deadline:
-        time.sleep(0.2)
-
-
-@pytest.fixture
-def started(api: Api, asked: dict[str, str]) -> str:
-    """The path of the operation that indexes the tag."""
-    operation = add(api, asked).json()["id"]
-    return f"/operations/{operation}"
+def canceled(api: Api) -> str:
+    """The id of an operation that was cancelled at once; its tag is gone."""
+    tag = new_entry()
+    operation = str(add(api, tag).json()["id"])
+    assert api.delete(f"/operations/{operation}").status_code == 204
+    remove(api, tag["path"])
+    return operation
 
 
 def moment(text: str) -> datetime:
@@ -70,48 +65,42 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def test_an_operation_from_its_start_to_its_end(api: Api, asked: dict[str, str]) -> None:
-    before = datetime.now(UTC)
-    answer = add(api, asked)
-    accepted = answer.json()
-    assert accepted["href"] == answer.headers["location"] == f"{api.base}/operations/{accepted['id']}"
-
-    answer = api.http.get(accepted["href"])
-    assert (answer.status_code, answer.headers["content-type"]) == (202, "application/json")
-    assert answer.headers["location"] == accepted["href"]
-    state = answer.json()
-    assert state["status"] in ("notStarted", "running")
+def test_an_operation_that_was_just_started(api: Api, done: Done) -> None:
+    accepted = done.started.json()
+    assert accepted["href"] == done.started.headers["location"] == f"{api.base}/operations/{accepted['id']}"
+    assert (done.first.status_code, done.first.headers["content-type"]) == (202, "application/json")
+    assert done.first.headers["location"] == accepted["href"]
+    state = done.first.json()
     assert state["operationId"] == accepted["id"]
+    assert state["status"] in ("notStarted", "running")
 
-    state = ended(api, f"/operations/{accepted['id']}")
+
+def test_an_operation_that_has_ended(api: Api, done: Done) -> None:
+    state = dict(done.last)
     created, updated = moment(state.pop("createdTime")), moment(state.pop("lastUpdatedTime"))
-    assert before <= created < updated <= datetime.now(UTC)
+    assert done.before <= created < updated <= datetime.now(UTC)
     assert state == {
-        "operationId": accepted["id"],
+        "operationId": done.started.json()["id"],
         "type": "reindex",
         "status": "succeeded",
         "percentComplete": 100,
-        "resources": [f"{api.base}{TAGS}/{asked['path']}"],
+        "resources": [f"{api.base}{TAGS}/{done.path}"],
     }
-    assert "location" not in api.get(f"/operations/{accepted['id']}").headers
+    assert "location" not in api.get(f"/operations/{done.id}").headers
 
 
-def test_version_1_says_completed(api: Api, v1: Api, started: str) -> None:
-    assert ended(v1, started)["status"] == "completed"
-    assert ended(api, started)["status"] == "succeeded"
-    (resource,) = ended(v1, started)["resources"]
-    assert resource.startswith(v1.base)
+def test_version_1_says_completed(v1: Api, done: Done) -> None:
+    state = v1.get(f"/operations/{done.id}").json()
+    resources = [f"{v1.base}{TAGS}/{done.path}"]
+    assert state == done.last | {"status": "completed", "resources": resources}
 
 
-@pytest.mark.parametrize(
-    "written", [str, str.upper, lambda found: str(UUID(found)), lambda found: str(UUID(found)).upper()]
-)
-def test_an_id_is_a_guid_in_any_form(api: Api, started: str, written: Any) -> None:
-    operation = started.rpartition("/")[2]
-    answer = api.get(f"/operations/{written(operation)}")
-    assert answer.json()["operationId"] == operation
-    if answer.status_code == 202:
-        assert answer.headers["location"] == f"{api.base}/operations/{operation}"
+FORMS: list[Callable[[str], str]] = [str, str.upper, lambda id_: str(UUID(id_)), lambda id_: str(UUID(id_)).upper()]
+
+
+@pytest.mark.parametrize("written", FORMS)
+def test_an_id_is_a_guid_in_any_form(api: Api, done: Done, written: Callable[[str], str]) -> None:
+    assert api.get(f"/operations/{written(done.id)}").json() == done.last
 
 
 MALFORMED = ["1", UNKNOWN[1:], UNKNOWN + "0", "g" * 32, f"{UNKNOWN[:16]}-{UNKNOWN[16:]}", "%C3%A9", f"{{{UNKNOWN}}}"]
@@ -133,21 +122,21 @@ def test_other_versions_and_methods(api: Api, path: str) -> None:
 
 
 def test_erasing_a_removed_tag_is_an_operation(api: Api) -> None:
-    wanted = tag_request()
-    ended(api, f"/operations/{add(api, wanted).json()['id']}")
-    assert api.delete(f"{TAGS}/{wanted['path']}").status_code == 204
+    canceled(api)
     newest, *_ = api.get("/operations?type=ERASEextendedquerytag&limit=1").json()
-    state = ended(api, f"/operations/{newest['operationId']}")
+    deadline = time.monotonic() + WAIT_SECONDS
+    while (answer := api.get(f"/operations/{newest['operationId']}")).status_code == 202:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    state = answer.json()
     assert (state["status"], state["type"]) == ("succeeded", "eraseExtendedQueryTag")
     assert "resources" not in state
+    refused = api.delete(f"/operations/{newest['operationId']}")
+    assert refused.status_code == 409
 
 
-def test_lists_are_newest_first_and_paged(api: Api, v1: Api) -> None:
-    begun = []
-    for wanted in (tag_request(), tag_request(), tag_request()):
-        begun.append(add(api, wanted).json()["id"])
-        ended(api, f"/operations/{begun[-1]}")
-        api.delete(f"{TAGS}/{wanted['path']}")
+def test_lists_are_newest_first_and_paged(api: Api) -> None:
+    begun = [canceled(api) for _ in range(3)]
     answer = api.get("/operations?type=reindex")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
     listed = answer.json()
@@ -164,14 +153,13 @@ def test_lists_are_newest_first_and_paged(api: Api, v1: Api) -> None:
 
 
 @pytest.mark.parametrize("word", ["succeeded", "completed", "SUCCEEDED"])
-def test_lists_of_a_status(api: Api, v1: Api, started: str, word: str) -> None:
-    operation = ended(api, started)["operationId"]
+def test_lists_of_a_status(api: Api, v1: Api, done: Done, word: str) -> None:
     for service, status in ((api, "succeeded"), (v1, "completed")):
         listed = service.get(f"/operations?status={word}&limit=200").json()
         assert {each["status"] for each in listed} == {status}
-        assert operation in {each["operationId"] for each in listed}
-    others = api.get("/operations?status=notStarted").json()
-    assert operation not in {each["operationId"] for each in others}
+        assert done.id in {each["operationId"] for each in listed}
+    others = api.get("/operations?status=canceled").json()
+    assert done.id not in {each["operationId"] for each in others}
 
 
 @pytest.mark.parametrize(
@@ -196,37 +184,34 @@ def test_lists_that_can_not_be_given(api: Api, query: str, detail: str) -> None:
     assert (answer.status_code, answer.json()["detail"]) == (400, detail)
 
 
-def test_cancelling(api: Api, partition: Api, asked: dict[str, str]) -> None:
+def test_cancelling(api: Api) -> None:
     """The tag is left without an operation, and can be deleted."""
-    partition.keep(without_pixels())
-    path = f"/operations/{add(api, asked).json()['id']}"
+    wanted = new_entry()
+    path = f"/operations/{add(api, wanted).json()['id']}"
     answer = api.delete(path)
     assert (answer.status_code, answer.content) == (204, b"")
     state = api.get(path)
     assert (state.status_code, state.json()["status"]) == (200, "canceled")
     assert api.delete(path).status_code == 204, "it is cancelled already"
-    tag = api.get(f"{TAGS}/{asked['path']}").json()
+    assert api.get(path).json() == state.json()
+    assert state.json() in api.get("/operations?status=canceled").json()
+    tag = api.get(f"{TAGS}/{wanted['path']}").json()
     assert (tag["status"], "operation" in tag) == ("adding", False)
-    assert state.json()["operationId"] in {
-        each["operationId"] for each in api.get("/operations?status=canceled").json()
-    }
-    assert api.delete(f"{TAGS}/{asked['path']}").status_code == 204
+    remove(api, wanted["path"])
 
 
-def test_what_has_ended_can_not_be_cancelled(api: Api, started: str) -> None:
-    state = ended(api, started)
-    answer = api.delete(started)
+def test_what_has_ended_can_not_be_cancelled(api: Api, done: Done) -> None:
+    answer = api.delete(f"/operations/{done.id}")
     assert (answer.status_code, answer.json()["detail"]) == (409, "The operation has ended already.")
-    assert api.get(started).json() == state
+    assert api.get(f"/operations/{done.id}").json() == done.last
 
 
-def test_head(api: Api, started: str) -> None:
-    ended(api, started)
-    assert api.head(started).status_code == api.head("/operations").status_code == 200
+def test_head(api: Api, done: Done) -> None:
+    assert api.head(f"/operations/{done.id}").status_code == api.head("/operations").status_code == 200
     assert api.head(f"/operations/{UNKNOWN}").status_code == 404
 
 
-def test_urls_are_those_that_a_proxy_tells(api: Api, started: str) -> None:
-    ended(api, started)
-    (resource,) = api.get(started, X_Forwarded_Host="pacs.example", X_Forwarded_Proto="https").json()["resources"]
-    assert resource.startswith(f"https://pacs.example/v2{TAGS}/")
+def test_urls_are_those_that_a_proxy_tells(api: Api, done: Done) -> None:
+    told = {"X_Forwarded_Host": "pacs.example", "X_Forwarded_Proto": "https"}
+    (resource,) = api.get(f"/operations/{done.id}", **told).json()["resources"]
+    assert resource == f"https://pacs.example/v2{TAGS}/{done.path}"

@@ -6,7 +6,7 @@ import pytest
 
 from local.__main__ import arguments, configure, is_loopback
 
-SETTINGS = ("DICOM_BLOBS", "DICOM_INDEX", "DICOM_CORS_ORIGINS")
+SETTINGS = ("DICOM_BLOBS", "DICOM_INDEX", "DICOM_CORS_ORIGINS", "DICOM_INBOX")
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,29 @@ def chosen(blobs: str | None = None, index: str | None = None) -> argparse.Names
 
 def test_the_data_folder_holds_blobs_and_index(environment: pytest.MonkeyPatch) -> None:
     configure(chosen())
-    assert [os.environ[name] for name in SETTINGS] == ["somewhere/blobs", "somewhere/index.sqlite", "loopback"]
+    assert [os.environ[name] for name in SETTINGS] == [
+        "somewhere/blobs",
+        "somewhere/index.sqlite",
+        "loopback",
+        "somewhere/inbox",
+    ]
 
 
 def test_options_win_over_the_environment_and_that_over_defaults(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("DICOM_BLOBS", "from the environment")
     environment.setenv("DICOM_INDEX", "from the environment")
     environment.setenv("DICOM_CORS_ORIGINS", "*")
+    environment.setenv("DICOM_INBOX", "from the environment")
     configure(chosen(index="from the option"))
-    assert [os.environ[name] for name in SETTINGS] == ["from the environment", "from the option", "*"]
+    assert [os.environ[name] for name in SETTINGS] == [
+        "from the environment",
+        "from the option",
+        "*",
+        "from the environment",
+    ]
+
+
+@pytest.mark.parametrize("blobs", ["azure:images", "https://account.blob.core.windows.net/images", "memory:"])
+def test_a_folder_is_no_inbox_of_blobs_elsewhere(environment: pytest.MonkeyPatch, blobs: str) -> None:
+    configure(chosen(blobs=blobs))
+    assert "DICOM_INBOX" not in os.environ

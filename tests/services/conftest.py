@@ -10,7 +10,6 @@ from shared.services import known_tags, reindex
 from shared.services.context import Services, close_services, open_services
 from shared.settings import Settings
 from shared.storage.index.cosmos.tags import CosmosTags
-from shared.storage.index.cosmos.tags import CosmosTags
 from tests.azure.azurite import Azurite
 from tests.azure.cosmos import CosmosAccount
 
@@ -66,12 +65,6 @@ async def other(services: Services) -> AsyncIterator[Services]:
     opened = await open_services(services.settings)
     yield opened
     await close_services(opened)
-
-
-@pytest.fixture
-def soon_settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No store here takes as long as one might on a bad day of Cosmos DB."""
-    monkeypatch.setattr(CosmosTags, "settle_seconds", 2.0)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ class Steps:
         self.given_up: list[str] = []
         self.hold_at: int | None = None
         self.held, self.let_go, self.broken_off = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self.failures: dict[int, list[Exception]] = {}
+        self.failures: dict[int, list[BaseException]] = {}
         self.at_once = self.most_at_once = 0
 
     async def perform(self, services: Services, run: Run) -> None:
@@ -87,6 +87,10 @@ async def let_time_pass(services: Services, operation: Operation) -> None:
     assert await services.index.operations.replace(replace(await found(services, operation), leased_until=0))
 
 
+class Died(BaseException):
+    """A process died."""
+
+
 class Failing:
     """Whatever it stands for, but the nth call of one method raises something, before it does its work or after."""
 
@@ -126,7 +130,7 @@ def failing(
 ) -> Services:
     """Another process over the same storage. A method of the tags raises something when it is called for the nth time.
 
-    With asyncio.CancelledError it is as if the process died there.
+    With ``Died`` it is as if the process died there.
     """
     tags = Failing(services.index.tags, method, calls, error, after=after)
     return replace(services, index=WithTags(services.index, tags), background=Background())
@@ -134,7 +138,7 @@ def failing(
 
 def dying(services: Services, method: str, calls: int, *, after: bool = False) -> Services:
     """Another process, which dies when it calls a method of the tags for the nth time."""
-    return failing(services, method, calls, asyncio.CancelledError, after=after)
+    return failing(services, method, calls, Died, after=after)
 
 
 async def kill(services: Services) -> None:

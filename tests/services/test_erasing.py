@@ -1,7 +1,5 @@
 """What instances had for an extended query tag is erased once the tag is removed."""
 
-import asyncio
-
 import pytest
 
 from shared.errors import Conflict
@@ -10,7 +8,7 @@ from shared.services.context import Services
 from shared.services.erasing import ERASE
 from shared.storage.index.operations import OperationStatus
 from tests.instances import dataset, new_identity, part10
-from tests.services.stepping import dying, ended, found, left_behind, let_time_pass
+from tests.services.stepping import Died, dying, ended, found, left_behind, let_time_pass
 from tests.services.storing import store
 from tests.services.tagging import MANUFACTURER, PATIENT_AGE, add_tags, finds, tag
 
@@ -48,7 +46,7 @@ async def test_values_and_errors_are_erased(services: Services, small_batches: N
 async def test_another_process_goes_on_where_one_died(services: Services, small_batches: None, after: bool) -> None:
     key = await removed_tag(services)
     started = await left_behind(services, ERASE, input={"key": key})
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(Died):
         await operations.run_due(dying(services, "erase", 2, after=after))
     await let_time_pass(services, started)
     await operations.run_due(services)

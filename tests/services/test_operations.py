@@ -2,18 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
 from shared.errors import Conflict, NotFound, StorageError
 from shared.services import background, operations, running
-from shared.services.context import Services, close_services, open_services
+from shared.services.context import Services
 from shared.services.running import Work, errors_of, now
 from shared.storage.index.operations import OperationStatus
 from tests.services.stepping import (
     STEPS,
     WAIT_SECONDS,
+    Died,
     Steps,
     begin,
     ended,
@@ -39,14 +39,6 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
 def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "LEASE_SECONDS", 1.0)
     monkeypatch.setattr(running, "HEARTBEAT_SECONDS", 0.2)
-
-
-@pytest.fixture
-async def other(services: Services) -> AsyncIterator[Services]:
-    """Another process over the same storage."""
-    opened = await open_services(services.settings)
-    yield opened
-    await close_services(opened)
 
 
 async def test_work_begins_at_once_and_is_done_to_its_end(services: Services, steps: Steps) -> None:
@@ -194,11 +186,11 @@ async def test_cancelling_again_changes_nothing(services: Services, steps: Steps
 
 async def test_a_cancel_that_was_cut_short_is_carried_on(services: Services, other: Services, steps: Steps) -> None:
     async def die(services: Services, operation: str) -> None:
-        raise asyncio.CancelledError
+        raise Died
 
     operations.WORKS["steps"] = Work(steps.perform, die)
     started = await left_behind(services)
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(Died):
         await operations.cancel(services, started.id)
     operations.WORKS["steps"] = Work(steps.perform, steps.give_up)
     await let_time_pass(services, started)
@@ -255,10 +247,11 @@ async def test_work_that_fails_is_tried_again_after_longer_and_longer_pauses(ser
     [
         (ValueError("Doe^Jane"), running.UNFORESEEN),
         (StorageError("The index does not answer."), "The index does not answer."),
+        (asyncio.CancelledError(), running.UNFORESEEN),
     ],
 )
 async def test_work_that_keeps_failing_is_given_up(
-    services: Services, steps: Steps, failure: Exception, reason: str
+    services: Services, steps: Steps, failure: BaseException, reason: str
 ) -> None:
     steps.failures[2] = [failure] * running.ATTEMPTS
     started = await left_behind(services)

@@ -3,14 +3,13 @@
 import asyncio
 import base64
 import random
-from collections.abc import AsyncIterator
 
 import pytest
 
 from shared.dicom.query_tags import MULTIPLE_VALUES
 from shared.services import operations, reindex
 from shared.services.aside import LARGE
-from shared.services.context import Services, close_services, open_services
+from shared.services.context import Services
 from shared.services.delete import delete
 from shared.services.reindex import REINDEX
 from shared.services.running import ATTEMPTS, UNFORESEEN, errors_of, now
@@ -21,7 +20,7 @@ from shared.storage.index.tags import QueryStatus, TagStatus
 from shared.storage.versions import new_version
 from tests.contract.records import record
 from tests.instances import Identity, dataset, new_identity, new_uid, part10
-from tests.services.stepping import dying, ended, failing, found, left_behind, let_time_pass
+from tests.services.stepping import Died, dying, ended, failing, found, left_behind, let_time_pass
 from tests.services.storing import PARTITION, scope, store
 from tests.services.tagging import (
     ACQUISITION_NUMBER,
@@ -157,7 +156,7 @@ async def test_another_process_goes_on_where_one_died(
     identities = await study_of(services, 4 * SMALL_PAGE)
     started = await left_behind(services, REINDEX)
     await name_operation(services, started, *ALL_TAGS)
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(Died):
         await operations.run_due(dying(services, method, calls, after=after))
     left = await found(services, started)
     assert left.status is OperationStatus.RUNNING
@@ -174,19 +173,11 @@ async def test_what_was_done_is_not_done_again(services: Services, small_pages: 
     await study_of(services, 4 * SMALL_PAGE)
     started = await left_behind(services, REINDEX)
     await name_operation(services, started, ACQUISITION_NUMBER)
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(Died):
         await operations.run_due(dying(services, "index", 3))
     await let_time_pass(services, started)
     await operations.run_due(dying(services, "index", 3))  # which is not called a third time: two pages are left
     assert (await found(services, started)).status is OperationStatus.SUCCEEDED
-
-
-@pytest.fixture
-async def other(services: Services) -> AsyncIterator[Services]:
-    """Another process over the same storage."""
-    opened = await open_services(services.settings)
-    yield opened
-    await close_services(opened)
 
 
 async def test_what_is_stored_meanwhile_is_found(services: Services, other: Services, small_pages: None) -> None:
