@@ -14,10 +14,11 @@ from azurefunctions.extensions.http.fastapi import Request, Response
 from starlette.types import Message, Receive
 
 from functions.answers import StreamedAnswer
-from functions.provenance import provenance
+from functions.provenance import LONGEST_REMARK, MOST_REMARKS, provenance
 from shared.access import DataAction
 from shared.dicom.identifiers import is_partition_name, is_uid, trim_uid
 from shared.dicomweb.query_names import is_attribute, query_names
+from shared.errors import BadRequest
 from shared.exchange import MOST_INSTANCES, Exchange
 from shared.settings import settings
 from shared.storage.index.model import InstanceKey
@@ -70,10 +71,13 @@ class Observation:
         """The id of this exchange."""
         return self._provenance.correlation
 
-    @property
-    def remarks(self) -> dict[str, str]:
-        """What the client wants to see in the audit; to be cleared if it is too much."""
-        return self._provenance.remarks
+    def require_few_remarks(self) -> None:
+        """Raises BadRequest if the client wants to see more in the audit than there is room for."""
+        if self._provenance.remarks is None:
+            raise BadRequest(
+                f"A request takes at most {MOST_REMARKS} headers X-MS-AZUREDICOM-AUDIT-{{name}}, "
+                f"each of at most {LONGEST_REMARK} characters."
+            )
 
     async def answer(self, response: Response) -> Response:
         """The answer to send: already told of, or telling when it comes to its end."""
@@ -129,7 +133,7 @@ class Observation:
             client=self._provenance.client,
             correlation=self.correlation,
             caller=state.get("caller"),
-            remarks=self.remarks,
+            remarks=self._provenance.remarks or {},
         )
 
     def _counting(self, receive: Receive) -> Receive:

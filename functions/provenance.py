@@ -4,11 +4,9 @@ import ipaddress
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from starlette.types import Scope
-
-from shared.errors import BadRequest
 
 REMARK = b"x-ms-azuredicom-audit-"
 """Begins the names of headers whose values the client wants to see in the audit."""
@@ -21,13 +19,13 @@ _TRACE = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]
 _PORT = re.compile(r"\[(?P<six>[0-9a-fA-F:.]+)\](?::[0-9]+)?|(?P<four>[0-9.]+):[0-9]+").fullmatch
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Provenance:
-    """``remarks`` are still to be held to their limits."""
+    """``remarks`` are None if they are too many or too long."""
 
     correlation: str
     client: str | None
-    remarks: dict[str, str] = field(default_factory=dict)
+    remarks: Mapping[str, str] | None
 
 
 def provenance(scope: Scope, proxies: int) -> Provenance:
@@ -51,16 +49,9 @@ def provenance(scope: Scope, proxies: int) -> Provenance:
     address = client[0] if client else None
     if proxies and forwarded:
         address = _forwarded(b",".join(forwarded), proxies) or address
-    return Provenance(_correlation(ids) if ids else secrets.token_hex(16), address, remarks)
-
-
-def require_few(remarks: Mapping[str, str]) -> None:
-    """Raises BadRequest if there are too many remarks for the audit, or too long ones."""
-    if len(remarks) > MOST_REMARKS or any(len(value) > LONGEST_REMARK for value in remarks.values()):
-        raise BadRequest(
-            f"A request takes at most {MOST_REMARKS} headers X-MS-AZUREDICOM-AUDIT-…, "
-            f"each of at most {LONGEST_REMARK} characters."
-        )
+    few = len(remarks) <= MOST_REMARKS and all(len(value) <= LONGEST_REMARK for value in remarks.values())
+    correlation = _correlation(ids) if ids else secrets.token_hex(16)
+    return Provenance(correlation, address, remarks if few else None)
 
 
 def _plain(value: bytes) -> bytes | None:

@@ -17,7 +17,6 @@ from functions.answers import accepts_gzip, bodiless, problem_answer, start_body
 from functions.gate import admit, enter_partition
 from functions.headers import add_headers
 from functions.observing import VERSIONS, Door, Observation
-from functions.provenance import require_few
 from functions.recent import RecentAnswers
 from shared.access import DataAction
 from shared.dicom.identifiers import is_partition_name, is_uid, trim_uid
@@ -155,7 +154,7 @@ async def _recently(name: str, call: Call, handler: Handler) -> Response:
 async def _answer(req: Request, door: Door, handler: RequestHandler) -> Response:
     observed = Observation(req, door)
     try:
-        response = await _handled(observed.request, door, handler, observed.remarks)
+        response = await _handled(observed, door, handler)
     except asyncio.CancelledError:
         await observed.broken_off()
         raise
@@ -164,9 +163,10 @@ async def _answer(req: Request, door: Door, handler: RequestHandler) -> Response
     return await observed.answer(await bodiless(response) if req.method == "HEAD" else response)
 
 
-async def _handled(req: Request, door: Door, handler: RequestHandler, remarks: dict[str, str]) -> Response:
+async def _handled(observed: Observation, door: Door, handler: RequestHandler) -> Response:
+    req = observed.request
     try:
-        require_few(remarks)
+        observed.require_few_remarks()
         await admit(req, door.action)
         check_query(req.url.query)
         response = await handler(req)

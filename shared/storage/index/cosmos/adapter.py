@@ -97,6 +97,9 @@ class CosmosIndex:
         study = (scope.partition, scope.study or "")
         return await self._writer.change(study, partial(delete, self._index, scope, purge_due))
 
+    def revision(self) -> int | None:
+        return None
+
     async def search(self, search: Search) -> Page:
         return await find(self._index, search)
 
