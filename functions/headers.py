@@ -14,8 +14,8 @@ ALWAYS = {
     "api-supported-versions": "1, 2",
 }
 EXPOSED = (
-    "Content-Location, Content-Range, ETag, Link, Location, Retry-After, Warning, X-Total-Count, "
-    "erroneous-dicom-attributes"
+    "Content-Location, Content-Range, ETag, Link, Location, Retry-After, Warning, WWW-Authenticate, X-Request-Id, "
+    "X-Total-Count, erroneous-dicom-attributes"
 )
 PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",

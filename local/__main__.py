@@ -13,6 +13,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
+from functions.gate import access
 from local import rebuilding
 from local.sending.arguments import DESCRIPTION, add_arguments
 from shared.errors import StorageError
@@ -30,7 +31,7 @@ def arguments() -> argparse.Namespace:
     storage.add_argument("--blobs", help="where blobs are kept (default: DICOM_BLOBS, else the folder DATA/blobs)")
     storage.add_argument("--index", help="where the index is kept (default: DICOM_INDEX, else DATA/index.sqlite)")
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__, parents=[storage])
-    parser.add_argument("--host", default="127.0.0.1", help="loopback address to listen on (default: %(default)s)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8080, help="TCP port (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="worker processes (default: one a core)")
     commands = parser.add_subparsers(dest="command", title="other commands", metavar="")
@@ -39,10 +40,8 @@ def arguments() -> argparse.Namespace:
     chosen = parser.parse_args()
     if chosen.command == "store":
         return chosen
-    if not is_loopback(chosen.host):
-        parser.error("no access control is configured, so the service listens on loopback addresses only")
     if not is_free(chosen.host, chosen.port):
-        parser.error(f"something listens on port {chosen.port} already, or the port can't be used")
+        parser.error(f"{chosen.host} can't be listened on, or something listens on port {chosen.port} already")
     if chosen.workers < 1:
         parser.error("--workers takes a whole number from 1")
     return chosen
@@ -59,7 +58,10 @@ def is_loopback(host: str) -> bool:
 
 def is_free(host: str, port: int) -> bool:
     """Whether nothing listens there: the server would share the port, and half the requests would go astray."""
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, OverflowError):
+        return False
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -84,6 +86,18 @@ def _default(setting: str, default: object, option: str | None = None) -> None:
     os.environ[setting] = option or os.environ.get(setting) or str(default)
 
 
+def admission(host: str) -> str:
+    """Who will be let in, in words. Raises ValueError if the settings are wrong, or let in all who reach the host."""
+    if not access().open:
+        return f"Requests need a token of {' or '.join(settings().issuers)}."
+    if not is_loopback(host):
+        raise ValueError(
+            "DICOM_ISSUERS and DICOM_AUDIENCES are not set, so anyone could do everything: "
+            "the service listens on loopback addresses only."
+        )
+    return "Open access: no issuer of tokens is set, so anyone on this machine may do everything."
+
+
 async def try_storage() -> None:
     """Open and close what the settings name, so that a mistake in them is told before any worker starts."""
     await close_services(await open_services(settings()))
@@ -106,11 +120,16 @@ def main() -> None:
 def serve(chosen: argparse.Namespace) -> None:
     """Serve until interrupted; requests under way are then finished."""
     try:
+        admitted = admission(chosen.host)
+    except ValueError as error:
+        sys.exit(str(error))
+    try:
         asyncio.run(try_storage())
     except StorageError as error:
         sys.exit(f"The storage can't be opened: {error.detail}")
     url = f"http://{f'[{chosen.host}]' if ':' in chosen.host else chosen.host}:{chosen.port}"
     print(f"Serving DICOMweb at {url}/v2, data in {chosen.data.resolve()}, {chosen.workers} workers. Ctrl-C stops.")
+    print(admitted)
     if inbox := settings().inbox:
         print(f"Files dropped into {Path(inbox).resolve() if is_folder(inbox) else inbox} are imported.")
     sys.stdout.flush()

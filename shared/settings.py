@@ -3,9 +3,12 @@
 from functools import lru_cache
 from typing import Annotated, Self
 
-from pydantic import Field, HttpUrl, SecretStr, StringConstraints, field_validator, model_validator
+from pydantic import Field, HttpUrl, SecretStr, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+PREFIX = "DICOM_"
+OURS = "Value error, "
+"""What pydantic puts before the message of a ValueError."""
 Quotable = Annotated[str, StringConstraints(pattern=r"^[!#-\[\]-~]+$")]
 """A text without spaces, quotes and backslashes, as it stands between quotes in headers of answers."""
 
@@ -13,7 +16,7 @@ Quotable = Annotated[str, StringConstraints(pattern=r"^[!#-\[\]-~]+$")]
 class Settings(BaseSettings):
     """Every setting is the environment variable ``DICOM_`` and its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="DICOM_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, hide_input_in_errors=True)
 
     blobs: str = Field(
         default="./data/blobs",
@@ -44,6 +47,11 @@ class Settings(BaseSettings):
         None,
         description="Where files that can't be imported are moved, each beside its reason: like `DICOM_INBOX`; by "
         "default that name and `-errors`.",
+    )
+    audit: str | None = Field(
+        None,
+        description="Where a record of every request is kept: a folder's path, or a container as in `DICOM_BLOBS`. "
+        "Without it records go to the log only.",
     )
     events_topic: HttpUrl | None = Field(
         None, description="Endpoint of the Event Grid topic that hears of every change. Without it no events are sent."
@@ -117,5 +125,14 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """The process's settings, read once."""
-    return Settings()
+    """The process's settings, read once. Raises ValueError, which says what is wrong with which."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise ValueError("; ".join(_told(each["loc"], each["msg"]) for each in error.errors())) from None
+
+
+def _told(place: tuple[int | str, ...], message: str) -> str:
+    """A mistake with the setting it is in; one that lies in several names them itself."""
+    said = message.removeprefix(OURS)
+    return f"{PREFIX}{str(place[0]).upper()}: {said}." if place else said

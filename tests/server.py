@@ -26,8 +26,11 @@ def free_port() -> int:
 class RunningServer:
     """A server over a data folder. ``url`` is its origin, such as ``http://127.0.0.1:1234``."""
 
-    def __init__(self, data: Path, workers: int = 2, settings: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, data: Path, workers: int = 2, settings: dict[str, str] | None = None, host: str = "127.0.0.1"
+    ) -> None:
         self.data = data
+        self.host = host
         self.workers = workers
         self.settings = settings or {}
         self.port = free_port()
@@ -36,7 +39,17 @@ class RunningServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "local", "--port", str(self.port), "--data", str(self.data)]
+        command = [
+            sys.executable,
+            "-m",
+            "local",
+            "--host",
+            self.host,
+            "--port",
+            str(self.port),
+            "--data",
+            str(self.data),
+        ]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, "--workers", str(self.workers)],

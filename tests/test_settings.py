@@ -1,9 +1,12 @@
 """Settings as they come from the environment."""
 
+from collections.abc import Iterator
+
 import pytest
 from pydantic import ValidationError
 
 from shared.settings import Settings
+from shared.settings import settings as read_settings
 
 
 def settings(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
@@ -51,3 +54,33 @@ def test_what_would_break_a_header_is_refused(
 def test_roles_are_claimed_somewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValidationError, match="role_claims"):
         settings(monkeypatch, ROLE_CLAIMS=" , ")
+
+
+@pytest.fixture
+def unread() -> Iterator[None]:
+    """The process has not read its settings, and will read them anew."""
+    read_settings.cache_clear()
+    yield
+    read_settings.cache_clear()
+
+
+@pytest.mark.usefixtures("unread")
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"ISSUERS": "https://a.example"}, "DICOM_ISSUERS and DICOM_AUDIENCES are set together or not at all."),
+        ({"MAX_PARTS": "none"}, "DICOM_MAX_PARTS: Input should be a valid integer, unable to parse .*"),
+        ({"MAX_PARTS": "0", "TRUSTED_PROXIES": "-1"}, "DICOM_TRUSTED_PROXIES: .*; DICOM_MAX_PARTS: .*"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence_without_what_else_is_set(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], told: str
+) -> None:
+    for name, value in {**variables, "BLOBS_CONNECTION": "AccountKey=secret"}.items():
+        monkeypatch.setenv(f"DICOM_{name}", value)
+    with pytest.raises(ValueError, match=f"^{told}$") as caught:
+        read_settings()
+    assert "secret" not in str(caught.value)
+    with pytest.raises(ValidationError) as raw:
+        Settings()
+    assert "secret" not in str(raw.value)

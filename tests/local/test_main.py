@@ -27,7 +27,9 @@ def test_only_loopback_is_loopback(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
 
 
-@pytest.mark.parametrize("wrong", [["--host", "0.0.0.0"], ["--workers", "0"], ["--port", "http"], ["--unknown"]])
+@pytest.mark.parametrize(
+    "wrong", [["--host", "no-such-host.invalid"], ["--workers", "0"], ["--port", "http"], ["--unknown"]]
+)
 def test_wrong_arguments_are_refused(
     wrong: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
