@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from shared.dicom.attributes import BY_PATH, Attribute
 from shared.dicom.query_tags import ALWAYS_SEARCHABLE
-from shared.errors import BadRequest, Conflict, NotFound, StorageError
+from shared.errors import BadRequest, Conflict, NotFound, ServiceError, StorageError
 from shared.services import operations
 from shared.services.context import Services
 from shared.services.erasing import ERASE
@@ -62,11 +63,11 @@ async def add(services: Services, attributes: Sequence[Attribute], base_url: str
                 return operation
             known = await services.index.tags.all()
             _require_addable(known, attributes, base_url)
+        raise Conflict("The extended query tags are being changed by other requests. Send the request again.")
     except BaseException:
-        await operations.cancel(services, operation.id)
+        with suppress(ServiceError):
+            await operations.cancel(services, operation.id)
         raise
-    await operations.cancel(services, operation.id)
-    raise Conflict("The extended query tags are being changed by other requests. Send the request again.")
 
 
 async def page(services: Services, offset: int, limit: int) -> list[TagState]:

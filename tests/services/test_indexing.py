@@ -3,12 +3,13 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from shared.dicomweb.store_answer import Failed, Stored
 from shared.errors import StorageError
-from shared.services import known_tags
+from shared.services import indexing, known_tags
 from shared.services.context import Services, close_services, open_services
 from shared.services.indexing import ATTEMPTS, Draft, commit
 from shared.services.known_tags import REMEMBERED_SECONDS, KnownTags
@@ -211,3 +212,8 @@ async def test_tags_that_never_stay_the_same_fail_a_commit(services: Services, m
 
 def test_cosmos_db_reckons_with_what_processes_remember() -> None:
     assert REMEMBERED_SECONDS < REMEMBERED_S
+
+
+def test_nothing_else_commits() -> None:
+    sources = {path.name: path.read_text() for path in Path(indexing.__file__).parent.glob("*.py")}
+    assert [name for name, source in sources.items() if ".index.commit(" in source] == ["indexing.py"]

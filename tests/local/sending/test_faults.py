@@ -277,7 +277,7 @@ def test_a_request_over_the_limit_of_the_service_is_taken_apart(
 
 
 def test_without_a_terminal_a_line_tells_how_it_goes(store_by_proxy: Command, proxy: Proxy, files: Files) -> None:
-    files.add_many(3)
+    files.add_many(2)
 
     def slow(received: Received) -> Reply:
         time.sleep(2.6)

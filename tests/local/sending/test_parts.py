@@ -65,6 +65,26 @@ def test_the_url_is_that_of_the_embedded_host_unless_given() -> None:
     assert parsed().url == "http://127.0.0.1:8080/v2"
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["no-such-file"],
+        ["--url", "127.0.0.1:8080"],
+        ["--url", "http://127.0.0.1:99999999"],
+        ["--url", "http://127.0.0.1/v2?limit=1"],
+        ["--partition", "a/b"],
+        ["--parallel", "0"],
+        ["--batch", "many"],
+        ["--report", "report.xml"],
+    ],
+)
+def test_wrong_arguments_are_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parsed(*wrong)
+    assert caught.value.code == 2
+    assert "error: argument" in capsys.readouterr().err
+
+
 def failures(*items: tuple[str | None, int]) -> dict[str, Any]:
     return {
         "00081198": {
@@ -219,17 +239,20 @@ async def answered(handler: Handler, *, expects: bool = False) -> Answer:
         return await client.tried(request)
 
 
-def replying(received: list[bytes], *replies: bytes, until: bytes = b"--\r\n") -> Handler:
-    """Answers each request that ends with ``until`` with the next reply, and notes it."""
+def replying(received: list[bytes], *replies: bytes, reads_bodies: bool = True) -> Handler:
+    """Answers each request with the next reply, and notes it; ``Expect`` is unknown to it."""
     left = list(replies)
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: (\d+)", head)
         try:
-            received.append(await reader.readuntil(until))
+            body = await reader.readexactly(int(length[1])) if length and reads_bodies else b""
+            received.append(head + body)
             writer.write(left.pop(0))
             await writer.drain()
         except asyncio.IncompleteReadError as error:
-            received.append(error.partial)
+            received.append(head + error.partial)
         finally:
             writer.close()
 
@@ -242,7 +265,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 async def test_a_server_that_refuses_a_body_beforehand_is_sent_none() -> None:
     received: list[bytes] = []
     refusal = b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-    assert (await answered(replying(received, refusal, until=b"\r\n\r\n"), expects=True)).status == 413
+    assert (await answered(replying(received, refusal, reads_bodies=False), expects=True)).status == 413
     assert re.search(rb"(?i)\r\nexpect: 100-continue\r\n", received[0])
     assert b"abc" not in received[0]
 
@@ -301,7 +324,7 @@ async def test_an_upload_that_can_not_be_made_does_not_stop_the_rest(
         b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content),
     ]
-    async with listening(replying([], *replies, until=b"\r\n\r\n")) as (url, sent_by):
+    async with listening(replying([], *replies)) as (url, sent_by):
         results = [result async for result in Client(sent_by, Target(url, "POST")).store([instance("1")])]
     ((outcome, told),) = [(result.outcome, result.reason) for result in results]
     assert outcome is Outcome.FAILED
