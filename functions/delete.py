@@ -3,6 +3,7 @@
 import azure.functions as func
 from azurefunctions.extensions.http.fastapi import Response
 
+from functions.observing import note_deleted
 from functions.registration import Call, dicomweb
 from functions.retrieve import INSTANCE, SERIES, STUDY
 from shared.access import DataAction
@@ -16,5 +17,5 @@ blueprint = func.Blueprint()
 @dicomweb(blueprint, "delete_study", ["DELETE"], STUDY, DataAction.DELETE)
 async def delete_scope(call: Call) -> Response:
     """Remove what the path names from every answer at once."""
-    await delete(call.services, call.scope)
+    note_deleted(call.request, await delete(call.services, call.scope))
     return Response(status_code=204)

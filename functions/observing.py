@@ -6,7 +6,8 @@ It tells the listeners before the last of an answer is sent, so that who has an 
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +15,13 @@ from azurefunctions.extensions.http.fastapi import Request, Response
 from starlette.types import Message, Receive
 
 from functions.answers import StreamedAnswer
+from functions.auditing import audit
 from functions.provenance import LONGEST_REMARK, MOST_REMARKS, provenance
 from shared.access import DataAction
 from shared.dicom.identifiers import is_partition_name, is_uid, trim_uid
 from shared.dicomweb.query_names import is_attribute, query_names
 from shared.errors import BadRequest
-from shared.exchange import MOST_INSTANCES, Exchange
+from shared.exchange import MOST_INSTANCES, MOST_STUDIES, Exchange
 from shared.settings import settings
 from shared.storage.index.model import InstanceKey
 from shared.telemetry import describe
@@ -28,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 Listener = Callable[[Exchange], Awaitable[None] | None]
 
-LISTENERS: list[Listener] = []
+LISTENERS: list[Listener] = [audit]
 """Who is told of every exchange, in this order. What they raise is logged and goes no further."""
 
 GONE = 499
@@ -109,7 +111,7 @@ class Observation:
     def _exchange(self, status: int, sent: int, complete: bool) -> Exchange:
         door, scope, path = self._door, self.request.scope, self.request.path_params
         state = scope.get("state", {})
-        touched = state.get("touched", ())
+        stored: Sequence[InstanceKey] = state.get("stored", ())
         return Exchange(
             function=door.function,
             action=door.action,
@@ -122,8 +124,9 @@ class Observation:
             instance=_uid(path.get("instance")),
             resource=_resource(path),
             query=query_names(scope["query_string"]),
-            instances=tuple(touched[:MOST_INSTANCES]),
-            touched=len(touched),
+            instances=tuple(stored[:MOST_INSTANCES]),
+            studies=dict(Counter(key.study for key in stored).most_common(MOST_STUDIES)) if stored else {},
+            touched=len(stored) + state.get("deleted", 0),
             status=status,
             complete=complete,
             received=self._received,
@@ -145,9 +148,14 @@ class Observation:
         return counted
 
 
-def touch(req: Request, instances: Iterable[InstanceKey]) -> None:
-    """Note the instances that a request stores or deletes."""
-    req.scope.setdefault("state", {}).setdefault("touched", []).extend(instances)
+def note_stored(req: Request, instances: Sequence[InstanceKey]) -> None:
+    """Have it told that a request stored these instances; there may be more of them by then."""
+    req.state.stored = instances
+
+
+def note_deleted(req: Request, count: int) -> None:
+    """Have it told that a request deleted so many of the instances that its path names."""
+    req.state.deleted = count
 
 
 def _partition(name: str) -> str | None:

@@ -39,6 +39,8 @@ def provenance(scope: Scope, proxies: int) -> Provenance:
     forwarded: list[bytes] = []
     remarks: dict[str, str] = {}
     for name, value in scope["headers"]:
+        if not name.startswith(_WATCHED):
+            continue
         if name in _IDS:
             ids.setdefault(name, value)
         elif name == b"x-forwarded-for":
@@ -66,6 +68,8 @@ def _trace(value: bytes) -> bytes | None:
 
 _IDS = {b"x-ms-request-id": _plain, b"x-request-id": _plain, b"traceparent": _trace}
 """What ids are read from, the first before the others."""
+_WATCHED = (b"x-", b"traceparent")
+"""Begin the names of all headers that are read here."""
 
 
 def _correlation(given: Mapping[bytes, bytes]) -> str:

@@ -9,6 +9,7 @@ from azurefunctions.extensions.http.fastapi import Response
 
 from functions.answers import json_answer
 from functions.bodies import limited, require_no_coding
+from functions.observing import note_stored
 from functions.registration import Call, dicomweb
 from shared.access import DataAction
 from shared.dicom.xml import to_xml
@@ -52,6 +53,7 @@ async def _store(call: Call, mode: CommitMode) -> Response:
         call.services,
         StoreRequest(call.scope.partition, call.scope.study, mode, call.api_version, call.base_url),
     )
+    note_stored(call.request, under_way.stored)
     body = limited(call.request, call.services.settings.max_request_bytes)
     try:
         unsupported = await _receive(under_way, body, content_type, call)

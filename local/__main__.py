@@ -17,7 +17,7 @@ from functions.gate import access
 from local import rebuilding
 from local.sending.arguments import DESCRIPTION, add_arguments
 from shared.errors import StorageError
-from shared.services.context import close_services, open_services
+from shared.services.context import close_services, open_services, process
 from shared.settings import settings
 from shared.storage.adapters import is_folder
 
@@ -75,6 +75,7 @@ def configure(chosen: argparse.Namespace) -> None:
     """Hand the choices to the worker processes as settings."""
     _default("DICOM_BLOBS", chosen.data / "blobs", chosen.blobs)
     _default("DICOM_INDEX", chosen.data / "index.sqlite", chosen.index)
+    _default("DICOM_AUDIT", chosen.data / "audit")
     _default("DICOM_CORS_ORIGINS", "loopback")
     if is_folder(os.environ["DICOM_BLOBS"]):
         _default("DICOM_INBOX", chosen.data / "inbox")
@@ -100,7 +101,12 @@ def admission(host: str) -> str:
 
 async def try_storage() -> None:
     """Open and close what the settings name, so that a mistake in them is told before any worker starts."""
-    await close_services(await open_services(settings()))
+    opened = await open_services(settings())
+    try:
+        await process.audit().check()
+    finally:
+        await close_services(opened)
+        await process.close()
 
 
 def main() -> None:

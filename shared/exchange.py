@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from shared.access import DataAction, Principal
 from shared.storage.index.model import InstanceKey
 
-MOST_INSTANCES = 1000
-"""Instances of one exchange that are named; ``touched`` counts the others, too."""
+MOST_INSTANCES = 100
+MOST_STUDIES = 1000
+"""Instances and studies of one exchange that are named; ``touched`` counts the others, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +19,11 @@ class Exchange:
     ``series``, ``instance`` and ``resource`` (another id in the path: of an extended query tag, an operation, …) are
     None where the path names none, or none that is well formed. ``query`` holds the names of query parameters.
 
-    ``instances`` are the first of the ``touched`` instances that were stored or deleted. ``received`` and ``sent`` are
-    bytes of bodies; ``complete`` tells whether the answer was given to its end. ``started`` is in seconds since the
-    epoch, ``duration`` in seconds. ``client`` is an IP address. ``caller`` is None if nobody was made out.
-    ``remarks`` are the headers ``X-MS-AZUREDICOM-AUDIT-{name}`` by name.
+    ``touched`` is how many instances were stored or deleted, ``instances`` the first of those stored, ``studies`` how
+    many of them belong to which study. ``received`` and ``sent`` are bytes of bodies; ``complete`` tells whether the
+    answer was given to its end. ``started`` is in seconds since the epoch, ``duration`` in seconds. ``client`` is an IP
+    address. ``caller`` is None if nobody was made out. ``remarks`` are the headers ``X-MS-AZUREDICOM-AUDIT-{name}`` by
+    name.
     """
 
     function: str
@@ -36,6 +38,7 @@ class Exchange:
     resource: str | None
     query: tuple[str, ...]
     instances: tuple[InstanceKey, ...]
+    studies: Mapping[str, int]
     touched: int
     status: int
     complete: bool

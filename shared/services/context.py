@@ -2,8 +2,9 @@
 
 import asyncio
 import gc
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from shared.audit import Trail
 from shared.services.background import Background
 from shared.services.known_tags import KnownTags
 from shared.services.watcher import Watcher
@@ -16,7 +17,7 @@ from shared.storage.index.port import Index
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The opened ports, what watches the change feed, and the tasks in the background.
+    """The opened ports, what watches the change feed, the tasks in the background, and the audit.
 
     One for each process, shared by all its requests.
     """
@@ -29,6 +30,7 @@ class Services:
     known_tags: KnownTags = field(default_factory=KnownTags)
     inbox: Inbox | None = None
     inbox_errors: Inbox | None = None
+    audit: Trail = field(default_factory=Trail)
 
     @property
     def inboxes(self) -> list[Inbox]:
@@ -76,21 +78,31 @@ class _Process:
 
     def __init__(self) -> None:
         self._opened: Services | None = None
+        self._audit: Trail | None = None
         self._lock = asyncio.Lock()
+
+    def audit(self) -> Trail:
+        """The audit, which needs no other services. Raises StorageError if DICOM_AUDIT names no place for it."""
+        if self._audit is None:
+            self._audit = Trail(adapters.audit(settings()))
+        return self._audit
 
     async def services(self) -> Services:
         if self._opened is None:
             async with self._lock:
                 if self._opened is None:
-                    self._opened = await open_services(settings())
+                    self._opened = replace(await open_services(settings()), audit=self.audit())
                     calm_collector()
         return self._opened
 
     async def close(self) -> None:
         async with self._lock:
             opened, self._opened = self._opened, None
+            audit, self._audit = self._audit, None
         if opened is not None:
             await close_services(opened)
+        if audit is not None:
+            await audit.close()
 
 
 process = _Process()

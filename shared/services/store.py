@@ -92,6 +92,8 @@ class Store:
         self._committing: asyncio.Task[list[Outcome]] | None = None
         self._outcomes: list[Outcome] = []
         self._puts = asyncio.Semaphore(PARALLEL_PUTS)
+        self.stored: list[InstanceKey] = []
+        """The instances that were stored so far."""
         self.storage_failed = False
         """Whether a part was lost to the storage rather than to its own faults."""
 
@@ -191,6 +193,7 @@ class Store:
             return Failed(FailureReason.PROCESSING_FAILURE, written.sop_class, key.instance)
         if result is CommitResult.EXISTS:
             return Failed(FailureReason.INSTANCE_EXISTS, written.sop_class, key.instance)
+        self.stored.append(key)
         return Stored(
             written.sop_class,
             key.instance,

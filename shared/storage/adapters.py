@@ -1,11 +1,14 @@
 """The one place where the settings choose the storage adapters."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import StorageError
 from shared.settings import Settings
+from shared.storage.audit.folder import FolderAudit
+from shared.storage.audit.port import AuditStore
 from shared.storage.blobs.folder import FolderBlobs
 from shared.storage.blobs.port import BlobStore
 from shared.storage.inbox.folder import FolderInbox
@@ -52,15 +55,34 @@ def inbox_errors(settings: Settings) -> Inbox | None:
     return _inbox(settings, "DICOM_INBOX_ERRORS", place)
 
 
+def audit(settings: Settings) -> AuditStore | None:
+    """Where ``DICOM_AUDIT`` has the audit kept, None if there is no such place. Raises StorageError if it names nothing
+    usable."""
+    place = settings.audit
+    if not place:
+        return None
+    for setting, other in {"DICOM_BLOBS": settings.blobs, "DICOM_INBOX": settings.inbox}.items():
+        if other and is_within(place, other):
+            raise StorageError(f"DICOM_AUDIT lies in {setting}, where only instances may lie.")
+    if is_container(place):
+        from shared.storage.audit.azure import AzureAudit
+
+        return AzureAudit(partial(_container, settings, "DICOM_AUDIT", place))
+    return FolderAudit(_folder("DICOM_AUDIT", place))
+
+
 def _require_apart(inbox: str, others: dict[str, str]) -> None:
     """Raises StorageError if one of the service's own places is in the inbox: all that is there is moved away."""
     for setting, place in others.items():
-        if is_container(inbox) and is_container(place):
-            within = container_name(inbox) == container_name(place)
-        else:
-            within = Path(place).resolve().is_relative_to(Path(inbox).resolve())
-        if within:
+        if is_within(place, inbox):
             raise StorageError(f"{setting} lies in DICOM_INBOX, from which everything is moved away.")
+
+
+def is_within(place: str, other: str) -> bool:
+    """Whether a setting names the same container as another one, or a folder in the other's."""
+    if is_container(place) and is_container(other):
+        return container_name(place) == container_name(other)
+    return Path(place).resolve().is_relative_to(Path(other).resolve())
 
 
 def is_container(place: str) -> bool:

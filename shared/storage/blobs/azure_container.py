@@ -31,6 +31,8 @@ RETRY_TIMEOUT = timedelta(seconds=30)
 """No request is sent again later than this."""
 READ_PART = 4 * 1024 * 1024
 """A stream is read by requests of this many bytes."""
+STORAGE_SCOPE = "https://storage.azure.com/.default"
+ENTRY_LIFETIME = timedelta(hours=1)
 CLOCK_SKEW = timedelta(minutes=5)
 
 Tier: TypeAlias = Literal["Hot", "Cool", "Cold"]
@@ -127,20 +129,34 @@ class AzureContainer:
 
         It is signed with the account's key, or where that is unknown with a user delegation key.
         """
-        expiry = datetime.now(UTC) + lifetime
         url = self.blob(name).url
         with azure_errors():
-            signature = generate_blob_sas(
-                self._service.account_name or "",
-                self._container.container_name,
-                name,
-                account_key=None if self._credential else self._account_key,
-                user_delegation_key=await self._delegation_key(expiry) if self._credential else None,
-                permission=BlobSasPermissions(create=True, write=True),
-                expiry=expiry,
-                protocol=None if url.startswith("http://") else "https",
-            )
-        return f"{url}?{signature}"
+            return f"{url}?{await self._signature(name, BlobSasPermissions(create=True, write=True), lifetime)}"
+
+    async def entry(self, name: str) -> tuple[str, dict[str, str]]:
+        """The URL and the headers by which this process can make an append blob and add to it, now.
+
+        The URL is encoded. Raises StorageError.
+        """
+        url = self.blob(name).url
+        with azure_errors():
+            if self._credential is not None:
+                token = await self._credential.get_token(STORAGE_SCOPE)
+                return url, {"Authorization": f"Bearer {token.token}"}
+            return f"{url}?{await self._signature(name, BlobSasPermissions(create=True, add=True), ENTRY_LIFETIME)}", {}
+
+    async def _signature(self, name: str, permission: BlobSasPermissions, lifetime: timedelta) -> str:
+        expiry = datetime.now(UTC) + lifetime
+        return generate_blob_sas(
+            self._service.account_name or "",
+            self._container.container_name,
+            name,
+            account_key=None if self._credential else self._account_key,
+            user_delegation_key=await self._delegation_key(expiry) if self._credential else None,
+            permission=permission,
+            expiry=expiry,
+            protocol=None if self._service.url.startswith("http://") else "https",
+        )
 
     async def _delegation_key(self, expiry: datetime) -> UserDelegationKey:
         return await self._service.get_user_delegation_key(datetime.now(UTC) - CLOCK_SKEW, expiry)
