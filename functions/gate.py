@@ -7,7 +7,7 @@ from functools import cache
 from azurefunctions.extensions.http.fastapi import Request
 
 from shared.access import Access, DataAction, Permissions, open_access
-from shared.errors import BadRequest, Forbidden
+from shared.errors import BadRequest
 from shared.services.context import Services
 from shared.settings import settings
 
@@ -34,7 +34,7 @@ async def admit(req: Request, action: DataAction | None) -> None:
     access().require(caller, action)
     req.state.permissions = access().permissions(caller)
     if action is DataAction.MANAGE_EXTENDED_QUERY_TAGS and not permissions(req).unrestricted(action):
-        raise Forbidden("Authorization failed.")
+        raise access().refusal()
 
 
 def permissions(req: Request) -> Permissions:
@@ -53,7 +53,7 @@ def enter_partition(req: Request, action: DataAction, partition: str, *, named: 
         return
     if named and must_exist and not allowed.allows(DataAction.READ, partition):
         raise BadRequest("Specified PartitionName does not exist.")
-    raise Forbidden("Authorization failed.")
+    raise access().refusal()
 
 
 async def readable(req: Request, services: Services, wanted: Iterable[str] | None = None) -> tuple[str, ...] | None:

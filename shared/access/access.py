@@ -57,9 +57,12 @@ class Access:
         """Raise Forbidden if a caller may not do this in the partition; without one, in any partition at all."""
         allowed = self.permissions(caller)
         if not (allowed.allows_anywhere(action) if partition is None else allowed.allows(action, partition)):
-            raise Forbidden(
-                "Authorization failed.", {"WWW-Authenticate": f'{self._challenge}, error="insufficient_scope"'}
-            )
+            raise self.refusal()
+
+    def refusal(self) -> Forbidden:
+        """What to raise for a caller who is known but may not do what was asked (RFC 6750 3.1)."""
+        challenge = f'{self._challenge}, error="insufficient_scope"'
+        return Forbidden("Authorization failed.", {"WWW-Authenticate": challenge})
 
 
 def open_access(settings: Settings, *, may_be_open: bool = False) -> Access:
