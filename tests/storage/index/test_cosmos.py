@@ -262,6 +262,16 @@ async def test_a_read_whose_call_fails_once_gives_the_same(
     assert expected
 
 
+async def test_replicas_that_lag_behind_do_not_make_it_look_as_if_nothing_were_there(
+    cosmos_stand_in: CosmosStandIn, index: CosmosIndex
+) -> None:
+    await commit(index, it := record())
+    assert await index.instance(it.key) is not None
+    cosmos_stand_in.faults(Fault(kind="item.read", status=404, substatus=1002, times=None))
+    with pytest.raises(StorageError):
+        await index.instance(it.key)
+
+
 async def test_a_throttled_commit_waits_as_long_as_it_is_told(
     cosmos_stand_in: CosmosStandIn, index: CosmosIndex
 ) -> None:

@@ -13,7 +13,7 @@ from shared.storage.index.cosmos import Account, CosmosIndex, patience
 from shared.storage.index.model import DEFAULT_PARTITION, Scope
 from shared.storage.index.operations import Operation, OperationStatus
 from shared.storage.index.port import CommitMode
-from shared.storage.index.tags import QueryStatus, TagDefinition, TagError
+from shared.storage.index.tags import QueryStatus, QueryTag, TagDefinition, TagError
 from tests.azure.cosmos import CosmosStandIn, Fault
 from tests.contract.records import record
 from tests.contract.steps import CREATED, DUE, REPLACED
@@ -22,6 +22,8 @@ from tests.storage.index.conftest import Process
 
 ONCE = [Fault(status=449), Fault(cut=True, when="after")]
 RECORDS = [record(f"{n % 2}", f"{n % 2}.1", f"{n}") for n in range(6)]
+
+OLDER, OLD, NEWER = (record(instance=name) for name in ("older", "old", "newer"))
 
 
 def operation(name: str = "op") -> Operation:
@@ -218,15 +220,32 @@ async def test_a_value_does_not_pass_to_the_version_that_comes_meanwhile(
     assert await found(one, reader, "kept") == {"1"}
 
 
-async def test_a_newer_value_that_comes_meanwhile_stays(cosmos_stand_in: CosmosStandIn, process: Process) -> None:
+async def by_commit(index: CosmosIndex, reader: QueryTag) -> None:
+    await commit(index, NEWER, values={reader: "new"})
+
+
+async def by_indexing(index: CosmosIndex, reader: QueryTag) -> None:
+    await commit(index, NEWER)
+    await index.tags.index([entry(NEWER, {reader: "new"})])
+
+
+async def by_commits_of_the_same_value(index: CosmosIndex, reader: QueryTag) -> None:
+    for it in (OLDER, NEWER):
+        await commit(index, it, values={reader: "new"})
+
+
+@pytest.mark.parametrize("come", [by_commit, by_indexing, by_commits_of_the_same_value])
+async def test_a_newer_value_that_comes_meanwhile_stays(
+    cosmos_stand_in: CosmosStandIn, process: Process, come: Callable[[CosmosIndex, QueryTag], Awaitable[None]]
+) -> None:
     one, other = await process(), await process()
     (reader,) = await add(one, READER)
-    old, older = record(instance="1"), record(instance="0")
-    await commit(one, old, older)
-    cosmos_stand_in.faults(Fault(kind="item.batch", delay_ms=300))
-    indexing = asyncio.create_task(other.tags.index([entry(old, {reader: "old"})]))
+    await commit(one, OLD)
+    cosmos_stand_in.faults(Fault(kind="item.batch", delay_ms=500))
+    indexing = asyncio.create_task(other.tags.index([entry(OLD, {reader: "old"})]))
     await asyncio.sleep(0.1)
-    await commit(one, record(instance="2"), values={reader: "new"})
+    await come(one, reader)
+    assert not indexing.done()
     await indexing
     assert await found(one, reader, "new") == {"1"}
     assert await found(one, reader, "old") == set()
