@@ -7,7 +7,7 @@ import orjson
 from azurefunctions.extensions.http.fastapi import Request, Response
 
 from functions.answers import JSON, json_answer
-from functions.gate import readable
+from functions.gate import permissions, readable
 from functions.registration import api_url, api_version, service
 from shared.access import DataAction
 from shared.dicomweb.list_query import paging, parameters
@@ -40,14 +40,14 @@ async def list_tags(req: Request) -> Response:
     base = _base_url(req)
     wanted = paging(parameters(req.url.query))
     found = await tags.page(await process.services(), wanted.offset, wanted.limit)
-    return _answer(req, [_shown(state, base) for state in found])
+    return _answer(req, [_shown(req, state, base) for state in found])
 
 
 @service(blueprint, "extended_query_tag", ["GET"], TAG, DataAction.READ)
 async def get_tag(req: Request) -> Response:
     """One extended query tag."""
     base = _base_url(req)
-    return _answer(req, _shown(await tags.get(await process.services(), _path(req)), base))
+    return _answer(req, _shown(req, await tags.get(await process.services(), _path(req)), base))
 
 
 @service(blueprint, "extended_query_tag_errors", ["GET"], f"{TAG}/errors", DataAction.READ)
@@ -57,8 +57,8 @@ async def list_errors(req: Request) -> Response:
     path, wanted = _path(req), paging(parameters(req.url.query))
     services = await process.services()
     seen = await readable(req, services)
-    found = await tags.errors(services, path, wanted.offset, wanted.limit)
-    return _answer(req, [_shown_error(each) for each in found if seen is None or each.key.partition in seen])
+    found = await tags.errors(services, path, wanted.offset, wanted.limit, seen)
+    return _answer(req, [_shown_error(each) for each in found])
 
 
 @service(blueprint, "change_extended_query_tag", ["PATCH"], TAG, DataAction.MANAGE_EXTENDED_QUERY_TAGS)
@@ -66,7 +66,7 @@ async def change_tag(req: Request) -> Response:
     """Let searches use an extended query tag or not."""
     base, path = _base_url(req), _path(req)
     status = QueryStatus.ENABLED if parse_query_status(await _body(req)) else QueryStatus.DISABLED
-    return _answer(req, _shown(await tags.set_query_status(await process.services(), path, status), base))
+    return _answer(req, _shown(req, await tags.set_query_status(await process.services(), path, status), base))
 
 
 @service(blueprint, "delete_extended_query_tag", ["DELETE"], TAG, DataAction.MANAGE_EXTENDED_QUERY_TAGS)
@@ -100,14 +100,15 @@ def _answer(req: Request, body: Any, status: int = 200, headers: dict[str, str] 
     return json_answer(req, orjson.dumps(body), status, headers, media_type=JSON)
 
 
-def _shown(state: TagState, base: str) -> dict[str, Any]:
+def _shown(req: Request, state: TagState, base: str) -> dict[str, Any]:
+    """A tag. How many errors there are in all partitions is for those who may read them all."""
     tag = state.tag
     made = tag.definition
     shown: dict[str, Any] = {"path": made.path, "vr": made.vr}
     if made.private_creator is not None:
         shown["privateCreator"] = made.private_creator
     shown |= {"level": made.level.name.lower(), "status": tag.status, "queryStatus": tag.query_status}
-    if state.errors:
+    if state.errors and permissions(req).unrestricted(DataAction.READ):
         shown["errors"] = {"count": state.errors, "href": f"{base}/extendedquerytags/{made.path}/errors"}
     if tag.operation is not None:
         shown["operation"] = {"id": tag.operation, "href": f"{base}/operations/{tag.operation}"}

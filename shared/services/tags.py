@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 MAX_TAGS = 128
 ATTEMPTS = 5
+PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,24 @@ async def get(services: Services, path: str) -> TagState:
     return state
 
 
-async def errors(services: Services, path: str, offset: int, limit: int) -> list[TagError]:
-    """Why instances could not be indexed by a tag, oldest first. Raises NotFound."""
-    return await services.index.tags.errors((await _tag(services, path)).key, offset, limit)
+async def errors(
+    services: Services, path: str, offset: int, limit: int, partitions: Collection[str] | None = None
+) -> list[TagError]:
+    """Why instances, of these data partitions or of all, could not be indexed by a tag, oldest first.
+
+    Raises NotFound.
+    """
+    key = (await _tag(services, path)).key
+    if partitions is None:
+        return await services.index.tags.errors(key, offset, limit)
+    found: list[TagError] = []
+    seen = 0
+    while batch := await services.index.tags.errors(key, seen, PAGE):
+        seen += len(batch)
+        found += [each for each in batch if each.key.partition in partitions]
+        if len(found) >= offset + limit or len(batch) < PAGE:
+            break
+    return found[offset : offset + limit]
 
 
 async def set_query_status(services: Services, path: str, status: QueryStatus) -> TagState:

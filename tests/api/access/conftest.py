@@ -9,6 +9,7 @@ import pytest
 
 from tests.access.issuer import TestIssuer, issuing
 from tests.api.access.asking import Callers
+from tests.api.client import Api
 from tests.instances import Identity, dataset, new_identity, part10
 from tests.server import RunningServer, running
 
@@ -65,5 +66,7 @@ def kept(callers: Callers) -> dict[str | None, Identity]:
         found[partition] = new_identity()
         name = f"Secret^{partition}"
         file = part10(dataset(found[partition], PatientName=name, PatientAge="054Y")).replace(b"054Y", NO_AGE)
-        callers.api("DicomDataOwner", partition=partition).store(file).raise_for_status()
+        version2 = callers.api("DicomDataOwner", partition=partition)
+        version1 = Api(version2.http, version2.base.replace("/v2", "/v1"))  # which keeps values that are wrong
+        version1.store(file).raise_for_status()
     return found
