@@ -25,6 +25,7 @@ lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive function_app.py functions shared local
 
 bench: .venv/.bench  ## side by side with Orthanc; BENCH="--short" for two minutes, BENCH=--help for more
 	@command -v wrk >/dev/null && test -e /usr/sbin/Orthanc || apt-get install --yes --quiet wrk orthanc orthanc-dicomweb

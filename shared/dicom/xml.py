@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Any, Final, TypeAlias
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element, ParseError  # the parser is defusedxml's  # nosec B405
 
 from defusedxml.ElementTree import iterparse
 from pydicom.datadict import keyword_for_tag

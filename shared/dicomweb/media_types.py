@@ -85,7 +85,7 @@ OLDER_NAMES = {"image/dicom-rle": "image/x-dicom-rle", "image/jls": "image/x-jls
 _MEDIA_TYPES = {uid: media_type for media_type, syntaxes in FRAME_SYNTAXES.items() for uid in syntaxes}
 _NAMES = {uid: name for syntaxes in FRAME_SYNTAXES.values() for uid, name in syntaxes.items()}
 
-_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105  RFC 9110 5.6.2
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105  RFC 9110 5.6.2  # nosec B105
 _ESSENCE = re.compile(rf"({_TOKEN})/({_TOKEN})")
 _PARAMETER = re.compile(r'(?:[^;"]+|"[^"]*"|")+')
 _MEMBER = re.compile(r'(?:[^,"]+|"[^"]*"|")+')

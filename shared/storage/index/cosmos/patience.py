@@ -62,7 +62,7 @@ class Patience:
         bound = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._pauses)
         self._pauses += 1
         asked = _retry_after(cause)
-        seconds = bound * random.uniform(0.5, 1.0) if asked is None else asked  # noqa: S311 - no secret
+        seconds = bound * random.uniform(0.5, 1.0) if asked is None else asked  # noqa: S311 - no secret  # nosec B311
         if asyncio.get_running_loop().time() + seconds > self._end:
             raise StorageError("The index is overloaded or failing. Send the request again later.") from cause
         await asyncio.sleep(seconds)
