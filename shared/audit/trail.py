@@ -100,6 +100,7 @@ class Trail:
 
     async def _has_room(self, line: bytes) -> bool:
         if self._failure is None:
+            self._some.set()
             await self._kept.wait()
         return self._bytes + len(line) <= self._most_bytes
 

@@ -52,4 +52,4 @@ def _known(name: bytes) -> str:
 
 def is_attribute(text: str) -> bool:
     """Whether a text names an attribute, by tag as eight hexadecimal digits or by keyword."""
-    return (len(text) == 8 and set(text) <= _HEX) or tag_for_keyword(text) is not None
+    return (len(text) == 8 and set(text) <= _HEX) or (text != "" and tag_for_keyword(text) is not None)

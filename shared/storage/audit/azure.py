@@ -36,6 +36,7 @@ class _Blob:
     name: str
     day: int
     blocks: int = 0
+    length: int = 0
 
 
 class AzureAudit:
@@ -79,8 +80,10 @@ class AzureAudit:
         if blob is None or blob.day != now // DAY_SECONDS or blob.blocks == MOST_BLOCKS:
             blob = self._blob = _Blob(file_name(now), int(now // DAY_SECONDS))
             await self._put(blob.name, "", {"x-ms-blob-type": "AppendBlob", "If-None-Match": "*"}, b"")
-        await self._put(blob.name, "comp=appendblock", {}, block)
+        at_its_end = {"x-ms-blob-condition-appendpos": str(blob.length)}  # or else it was added by a lost request
+        await self._put(blob.name, "comp=appendblock", at_its_end, block)
         blob.blocks += 1
+        blob.length += len(block)
 
     async def _put(self, name: str, query: str, headers: Mapping[str, str], data: bytes) -> None:
         opened = await self._opened()
