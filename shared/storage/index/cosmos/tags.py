@@ -39,7 +39,10 @@ class CosmosTags:
 
     @property
     def settle_seconds(self) -> float:
-        """Commits are not checked against the generation: no batch reaches from a study into the catalog."""
+        """Commits are not checked against the generation: no batch reaches from a study into the catalog.
+
+        So this is how old a process's knowledge may be, and how long it tries to write what it made of that.
+        """
         return REMEMBERED_S + limits.DEADLINE_S
 
     async def all(self) -> TagSet:
