@@ -1,5 +1,6 @@
 """Building answers: JSON compressed where asked for, problems, bodiless answers to HEAD."""
 
+import asyncio
 import gzip
 import logging
 import zlib
@@ -30,6 +31,8 @@ GZIP_FROM = 512
 GZIP_LEVEL = 1
 LONG = 4 * 1024 * 1024
 """Bytes of a body after which it is worth knowing whether somebody still listens."""
+TURN = 1024 * 1024
+"""Bytes of a body after which others get a turn."""
 
 
 def accepts_gzip(req: Request) -> bool:
@@ -99,9 +102,17 @@ class StreamedAnswer(StreamingResponse):
             await self._end(complete=False)
 
     async def stream_response(self, send: Send) -> None:
-        """What is left of the body; Starlette calls it beside its wait for a disconnect."""
+        """What is left of the body; Starlette calls it beside its wait for a disconnect.
+
+        That, and other requests, get a turn now and then: where all chunks are at hand and the server takes them,
+        nothing here waits.
+        """
+        turn = self._sent
         async for chunk in self.body_iterator:
             await self._pass_on(cast("bytes", chunk), send)
+            if self._sent >= turn:
+                turn = self._sent + TURN
+                await asyncio.sleep(0)
         await self._finish(send)
 
     async def _pass_on(self, chunk: bytes, send: Send) -> None:

@@ -18,11 +18,12 @@ WORDS = {True: "Healthy", False: "Unhealthy"}
 async def health_check(req: Request) -> Response:
     """200 when the service can store and search, else 503, with each dependency's state."""
     found = await checks(await process.services())
+    serving = all(check.healthy for check in found if check.essential)
     healthy = all(check.healthy for check in found)
     body = {
-        "overallStatus": WORDS[healthy],
+        "overallStatus": WORDS[healthy] if healthy or not serving else "Degraded",
         "details": [
             {"name": check.name, "status": WORDS[check.healthy], "description": check.description} for check in found
         ],
     }
-    return json_answer(req, orjson.dumps(body), 200 if healthy else 503, media_type=JSON)
+    return json_answer(req, orjson.dumps(body), 200 if serving else 503, media_type=JSON)

@@ -234,6 +234,7 @@ def test_health(root: Api) -> None:
     assert {detail["name"]: detail["status"] for detail in found["details"]} == {
         "blobs": "Healthy",
         "index": "Healthy",
+        "audit": "Healthy",
     }
     assert all(detail["description"] for detail in found["details"])
 

@@ -83,7 +83,6 @@ class Client:
         self.body += message.get("body", b"")
         if self._leaves_after is not None and len(self.body) >= self._leaves_after:
             self._left.set()
-            await asyncio.sleep(0)
 
 
 def handler_of(response: Response) -> Handler:

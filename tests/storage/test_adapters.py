@@ -8,7 +8,9 @@ import pytest
 
 from shared.errors import StorageError
 from shared.settings import Settings
-from shared.storage.adapters import blob_store, inbox, inbox_errors, index
+from shared.storage.adapters import audit, blob_store, inbox, inbox_errors, index
+from shared.storage.audit.azure import AzureAudit
+from shared.storage.audit.folder import FolderAudit
 from shared.storage.blobs.azure import AzureBlobs
 from shared.storage.blobs.folder import FolderBlobs
 from shared.storage.blobs.memory import MemoryBlobs
@@ -172,7 +174,7 @@ def test_the_service_does_not_import_what_is_its_own(settings: dict[str, str], n
 def test_a_folder_does_not_pay_for_the_azure_sdk(tmp_path: Path) -> None:
     program = (
         "import sys; from shared.settings import Settings; "
-        "from shared.storage.adapters import blob_store, inbox, index; "
+        "from shared.storage.adapters import audit, blob_store, inbox, index; "
         f"settings = Settings(blobs={str(tmp_path)!r}, index={str(tmp_path / 'index.sqlite')!r}, "
         f"inbox={str(tmp_path / 'inbox')!r}); "
         "blob_store(settings); index(settings); inbox(settings); "
@@ -180,3 +182,46 @@ def test_a_folder_does_not_pay_for_the_azure_sdk(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("place", "adapter"),
+    [
+        ("data/audit", FolderAudit),
+        ("C:\\audit", FolderAudit),
+        ("azure:audit", AzureAudit),
+        ("https://account.blob.core.windows.net/audit", AzureAudit),
+    ],
+)
+async def test_the_form_of_the_setting_chooses_where_the_audit_is_kept(place: str, adapter: type[object]) -> None:
+    store = audit(Settings(audit=place, blobs_connection=AZURITE))
+    assert type(store) is adapter
+    await store.close()
+
+
+@pytest.mark.parametrize("place", [None, ""])
+def test_without_a_place_no_audit_is_kept(place: str | None) -> None:
+    assert audit(Settings(audit=place)) is None
+
+
+@pytest.mark.parametrize(
+    "place", ["memory:", "azure:Audit", "s3://bucket", "http://account.blob.core.windows.net/audit"]
+)
+def test_a_place_for_the_audit_of_no_known_form_is_refused(place: str) -> None:
+    with pytest.raises(StorageError, match="DICOM_AUDIT must be"):
+        audit(Settings(audit=place, blobs_connection=AZURITE))
+
+
+@pytest.mark.parametrize(
+    ("settings", "setting"),
+    [
+        ({"audit": "data/blobs", "blobs": "data/blobs"}, "DICOM_BLOBS"),
+        ({"audit": "data/blobs/audit", "blobs": "data/blobs"}, "DICOM_BLOBS"),
+        ({"audit": "data/inbox/../inbox/audit", "inbox": "data/inbox"}, "DICOM_INBOX"),
+        ({"audit": "azure:images", "blobs": "https://account.blob.core.windows.net/images"}, "DICOM_BLOBS"),
+        ({"audit": "azure:drop", "inbox": "azure:drop"}, "DICOM_INBOX"),
+    ],
+)
+def test_the_audit_lies_where_nothing_is_taken_for_an_instance(settings: dict[str, str], setting: str) -> None:
+    with pytest.raises(StorageError, match=f"DICOM_AUDIT lies in {setting}"):
+        audit(Settings(**settings))
