@@ -6,6 +6,7 @@ from functools import cache
 
 from azurefunctions.extensions.http.fastapi import Request
 
+from functions.open_access import require_own
 from shared.access import Access, DataAction, Permissions, open_access
 from shared.errors import BadRequest
 from shared.services.context import Services
@@ -30,6 +31,8 @@ async def admit(req: Request, action: DataAction | None) -> None:
     """
     if action is None:
         return
+    if access().open:
+        require_own(req, settings())
     req.state.caller = caller = await access().principal(req.headers.get("authorization"))
     access().require(caller, action)
     req.state.permissions = access().permissions(caller)

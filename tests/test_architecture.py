@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "shared.storage": {"shared.storage", "shared.dicom", "shared.errors", "shared.settings"},
     "shared.services": {"shared"},
     "functions": {"functions", "shared"},
-    "local": {"local", "shared", "function_app"},
+    "local": {"local", "shared", "function_app", "functions.gate"},
 }
 """For each package of ours, the packages of ours that it may import."""
 
