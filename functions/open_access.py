@@ -11,6 +11,8 @@ from shared.settings import Settings
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods whose answers a page of another origin does not get to see, and that change nothing."""
+BROWSERS = frozenset({"accept-language", "origin", "sec-fetch-site"})
+"""Headers of which browsers send at least one with whatever a page asks for."""
 
 
 def require_own(req: Request, settings: Settings) -> None:
@@ -19,6 +21,8 @@ def require_own(req: Request, settings: Settings) -> None:
     Such a page has a name in the DNS that it can point at this machine, or sends requests without reading the answers.
     """
     host = req.headers.get("host", "")
+    if BROWSERS.isdisjoint(req.headers):
+        return
     if not _is_own(_name(f"//{host}"), settings):
         raise Forbidden(
             "Without access control the service is reached by addresses and names of this machine only, "

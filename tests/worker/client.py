@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httpx
 
-PUBLIC_HOST = "dicom.localhost:8443"
+PUBLIC_HOST = "dicom.example.org:8443"
 DICOM = {"Content-Type": "application/dicom"}
 PARTS = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=a-boundary'}
 OF_THE_CONNECTION = {"connection", "date", "keep-alive", "server", "transfer-encoding"}

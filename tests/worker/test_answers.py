@@ -156,7 +156,7 @@ def test_what_is_stored_through_one_host_is_the_others_too(
         assert file.body in body
         outcomes.append([answer.comparable for answer in (stored, again, deleted, gone)])
     assert outcomes[0] == outcomes[1]
-    assert b"http://dicom.localhost:8443/v2" in outcomes[0][0].body
+    assert b"http://dicom.example.org:8443/v2" in outcomes[0][0].body
 
 
 def test_warnings_name_the_host_that_was_asked(azure: Client, embedded: Client) -> None:
@@ -169,4 +169,4 @@ def test_warnings_name_the_host_that_was_asked(azure: Client, embedded: Client) 
         answers.append(client.ask("POST", path, DICOM, body).comparable)
         assert client.ask("DELETE", path).status == 204
     assert answers[0] == answers[1]
-    assert answers[0].header("warning").startswith("299 dicom.localhost")
+    assert answers[0].header("warning").startswith("299 dicom.example.org")
