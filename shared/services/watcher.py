@@ -35,31 +35,27 @@ class Watcher:
             while self._last <= seen and not self._released and (left := deadline - clock()) > 0:
                 looking = self._look(feed)
                 done, _ = await asyncio.wait({looking}, timeout=left)
-                if done and not looking.cancelled():
+                if done:
                     looking.result()
         finally:
             self._waiting -= 1
-            if not self._waiting:
-                self._stop_looking()
+            if not self._waiting and self._looking is not None:
+                self._looking.cancel()
+                self._looking = None
         return self._last if self._last > seen else None
 
     def release(self) -> None:
-        """Let all go that wait, and nobody wait from now on: the process is about to end."""
+        """Let all go that wait, by the next look, and nobody wait from now on: the process is about to end."""
         self._released = True
-        self._stop_looking()
 
     def _look(self, feed: Feed) -> asyncio.Task[None]:
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._await_growth(feed))
         return self._looking
 
-    def _stop_looking(self) -> None:
-        if self._looking is not None:
-            self._looking.cancel()
-
     async def _await_growth(self, feed: Feed) -> None:
         last, pause = self._last, SHORTEST_PAUSE
-        while self._last <= last:
+        while self._last <= last and not self._released:
             await asyncio.sleep(pause)
             self._last = await feed.last_sequence()
             pause = min(pause * SLACKENING, LONGEST_PAUSE)
