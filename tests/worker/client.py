@@ -10,7 +10,7 @@ import httpx
 PUBLIC_HOST = "dicom.example.org:8443"
 DICOM = {"Content-Type": "application/dicom"}
 PARTS = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=a-boundary'}
-OF_THE_CONNECTION = {"connection", "date", "keep-alive", "server", "transfer-encoding"}
+OF_THE_EXCHANGE = {"connection", "date", "keep-alive", "server", "transfer-encoding", "x-request-id"}
 BOUNDARY = re.compile(r"boundary=\"?([^\";]+)")
 
 
@@ -27,9 +27,9 @@ class Answer:
 
     @property
     def comparable(self) -> "Answer":
-        """Without what belongs to the connection, decoded, and with one boundary for all multipart bodies."""
+        """Without what belongs to one exchange, decoded, and with one boundary for all multipart bodies."""
         headers, body = dict(self.headers), self.body
-        dropped = OF_THE_CONNECTION
+        dropped = OF_THE_EXCHANGE
         if headers.get("content-encoding") == "gzip":
             body, dropped = gzip.decompress(body) if body else b"", dropped | {"content-length"}
         kept = tuple(pair for pair in self.headers if pair[0] not in dropped)

@@ -13,7 +13,7 @@ from tests.worker.routing import HttpRoute
 
 GET_ROUTES = [route for route in HTTP_ROUTES if "GET" in route.methods]
 EVERYTHING = {"Accept": "*/*"}
-ORIGIN = {"Origin": "http://localhost:3000"}
+ORIGIN = {"Origin": "http://localhost:3000", "Host": "localhost:8443"}
 
 
 @dataclass(frozen=True, slots=True)
