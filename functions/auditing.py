@@ -1,7 +1,7 @@
 """Every request but health checks and preflights gets its record: in the log, and in the audit.
 
-Where the audit has it, the log tells of successful reads at level DEBUG only: they are nearly all there is, and a line
-of the log takes more time than the whole record.
+Where the audit has it, the log tells of reads and stores that succeed at level DEBUG only: they are nearly all there
+is, and a line of the log takes more time than the whole record.
 """
 
 import logging
@@ -15,6 +15,7 @@ logger = logging.getLogger("dicom.audit")
 
 UNRECORDED = frozenset({"health", "metrics"})
 """Functions that machines call every few seconds."""
+FREQUENT = frozenset({DataAction.READ, DataAction.WRITE})
 
 
 async def audit(exchange: Exchange) -> None:
@@ -22,7 +23,8 @@ async def audit(exchange: Exchange) -> None:
     if exchange.function in UNRECORDED or exchange.method == "OPTIONS":
         return
     trail = process.audit()
-    level = logging.DEBUG if trail.works and exchange.succeeded and exchange.action is DataAction.READ else logging.INFO
+    plain = trail.works and exchange.succeeded and exchange.action in FREQUENT
+    level = logging.DEBUG if plain else logging.INFO
     if logger.isEnabledFor(level):
         logger.log(level, "%s", log_line(exchange))
     await trail.record(audit_event(exchange))

@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import count
@@ -16,54 +16,51 @@ from typing import Any
 import orjson
 
 from shared.access import Principal
-from shared.audit.events import event_of
+from shared.audit.events import Code, event_of
 from shared.exchange import Exchange
 
 PRODUCT = "DICOM Functions"
 URN_UID = "urn:dicom:uid"
-PROFILES = "https://profiles.ihe.net/ITI/BALP/CodeSystem"
 TERMS = "http://terminology.hl7.org/CodeSystem"
+REQUEST = {"system": "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType", "code": "XrequestId"}
+SYSTEM_OBJECT = {"system": f"{TERMS}/audit-entity-type", "code": "2", "display": "System Object"}
+REPORT = {"system": f"{TERMS}/object-role", "code": "3", "display": "Report"}
+QUERY = {"system": f"{TERMS}/object-role", "code": "24", "display": "Query"}
+SERVER = {"system": f"{TERMS}/security-source-type", "code": "4", "display": "Application Server"}
 SUCCESS, MINOR_FAILURE, SERIOUS_FAILURE = "0", "4", "8"
 ADDRESS_IS_NAME, ADDRESS_IS_IP = "1", "2"
 HOST = os.environ.get("WEBSITE_SITE_NAME") or socket.gethostname()
 """The function app in Azure, the machine elsewhere."""
 
-Json = dict[str, Any]
-
-
-def _json(value: object) -> orjson.Fragment:
-    return orjson.Fragment(orjson.dumps(value))
-
-
-REQUEST = _json({"system": f"{PROFILES}/BasicAuditEntityType", "code": "XrequestId"})
-SYSTEM_OBJECT = _json({"system": f"{TERMS}/audit-entity-type", "code": "2", "display": "System Object"})
-REPORT = _json({"system": f"{TERMS}/object-role", "code": "3", "display": "Report"})
-QUERY_ROLE = _json({"system": f"{TERMS}/object-role", "code": "24", "display": "Query"})
-_SERVER = {"system": f"{TERMS}/security-source-type", "code": "4", "display": "Application Server"}
-SOURCE = _json({"observer": {"display": HOST}, "type": [_SERVER]})
-
 _START = secrets.token_hex(12)
 _numbers = count(1)
+
+Json = dict[str, Any]
+Details = Iterable[tuple[str, object]]
 
 
 def audit_event(exchange: Exchange) -> bytes:
     """The record as a line of JSON. Every record has an id of its own."""
-    kind = _kind(exchange.function, exchange.method)
+    template = _template(
+        exchange.function, exchange.method, exchange.route, exchange.partition, exchange.caller, exchange.client
+    )
     ended = _moment(exchange.started + exchange.duration)
-    record = {
-        "resourceType": "AuditEvent",
-        "id": f"{_START}-{os.getpid()}-{next(_numbers)}",
-        "type": kind.type,
-        "subtype": kind.subtype,
-        "action": kind.action,
-        "period": {"start": _moment(exchange.started), "end": ended},
-        "recorded": ended,
-        "outcome": _outcome(exchange),
-        "agent": [_caller(exchange, kind.caller), kind.service],
-        "source": SOURCE,
-        "entity": list(_entities(exchange)),
-    }
-    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    line = template % (
+        f"{_START}-{os.getpid()}-{next(_numbers)}",
+        _moment(exchange.started),
+        ended,
+        ended,
+        _outcome(exchange),
+        exchange.correlation,
+        exchange.status,
+        "true" if exchange.complete else "false",
+        exchange.received,
+        exchange.sent,
+        f"{exchange.duration:.6f}",
+        "".join(f",{_json(detail)}" for detail in _details(_particulars(exchange))),
+        "".join(f",{entity}" for entity in _entities(exchange)),
+    )
+    return line.encode()
 
 
 def log_line(exchange: Exchange) -> str:
@@ -95,33 +92,69 @@ def log_line(exchange: Exchange) -> str:
     return orjson.dumps({name: value for name, value in found.items() if value not in (None, "")}).decode()
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """What is the same in every record of a function, in JSON already."""
-
-    type: orjson.Fragment
-    subtype: orjson.Fragment
-    action: str
-    caller: orjson.Fragment
-    service: orjson.Fragment
+_SLOT = "\ue000"
+"""Stands in a template for a value that needs no escaping."""
 
 
 @lru_cache(maxsize=1024)
-def _kind(function: str, method: str) -> _Kind:
+def _template(
+    function: str, method: str, route: str, partition: str | None, caller: Principal | None, client: str | None
+) -> str:
+    """The record with ``%s`` for what is new each time, and at its end for further details and entities."""
     event = event_of(function, method)
-    service = {
-        "type": {"coding": [asdict(event.service)]},
+    request = [
+        ("function", function),
+        ("method", method),
+        ("route", route),
+        ("partition", partition),
+        ("callerKind", caller and caller.kind),
+        ("callerTenant", caller and caller.tenant),
+    ]
+    outcome = [(name, _SLOT) for name in ("status", "complete", "bytesReceived", "bytesSent", "seconds")]
+    record = {
+        "resourceType": "AuditEvent",
+        "id": _SLOT,
+        "type": asdict(event.type),
+        "subtype": [{"code": event.subtype}],
+        "action": event.action,
+        "period": {"start": _SLOT, "end": _SLOT},
+        "recorded": _SLOT,
+        "outcome": _SLOT,
+        "agent": [_caller(event.caller, caller, client), _service(event.service)],
+        "source": {"observer": {"display": HOST}, "type": [SERVER]},
+        "entity": [
+            {
+                "what": {"identifier": {"value": _SLOT}},
+                "type": REQUEST,
+                "detail": [*_details(request), *_details(outcome)],
+            },
+        ],
+    }
+    text = _json(record).replace("%", "%%").replace(_SLOT, "%s")
+    return text.removesuffix("]}]}") + "%s]}%s]}\n"
+
+
+def _caller(part: Code, caller: Principal | None, client: str | None) -> Json:
+    """The object or subject id of the caller; the application that acts for it; the roles of its token."""
+    agent: Json = {"type": {"coding": [asdict(part)]}, "requestor": True}
+    if caller is not None and caller.subject:
+        agent["who"] = {"identifier": {"system": _plain(caller.issuer), "value": _plain(caller.subject)}}
+        if caller.client is not None:
+            agent["altId"] = _plain(caller.client)
+        if caller.roles:
+            agent["role"] = [{"text": _plain(role)} for role in sorted(caller.roles)]
+    if client is not None:
+        agent["network"] = {"address": client, "type": ADDRESS_IS_IP}
+    return agent
+
+
+def _service(part: Code) -> Json:
+    return {
+        "type": {"coding": [asdict(part)]},
         "who": {"display": PRODUCT},
         "requestor": False,
         "network": {"address": HOST, "type": ADDRESS_IS_NAME},
     }
-    return _Kind(
-        _json(asdict(event.type)),
-        _json([{"code": event.subtype}]),
-        event.action,
-        _json({"coding": [asdict(event.caller)]}),
-        _json(service),
-    )
 
 
 def _outcome(exchange: Exchange) -> str:
@@ -130,69 +163,32 @@ def _outcome(exchange: Exchange) -> str:
     return SERIOUS_FAILURE if exchange.status >= 500 else MINOR_FAILURE
 
 
-def _caller(exchange: Exchange, part: orjson.Fragment) -> Json:
-    agent: Json = {"type": part, "requestor": True}
-    if exchange.caller is not None and exchange.caller.subject:
-        agent |= _identity(exchange.caller)
-    if exchange.client is not None:
-        agent["network"] = {"address": exchange.client, "type": ADDRESS_IS_IP}
-    return agent
+def _particulars(exchange: Exchange) -> Iterator[tuple[str, object]]:
+    """What only some requests have."""
+    if exchange.resource is not None:
+        yield "resource", exchange.resource
+    if exchange.touched:
+        yield "instances", exchange.touched
+    for name, value in exchange.remarks.items():
+        yield f"X-MS-AZUREDICOM-AUDIT-{name}", value
 
 
-def _identity(caller: Principal) -> Json:
-    """The object or subject id of the caller; the application that acts for it; the roles of its token."""
-    found: Json = {"who": {"identifier": {"system": caller.issuer, "value": caller.subject}}}
-    if caller.client is not None:
-        found["altId"] = caller.client
-    if caller.roles:
-        found["role"] = [{"text": role} for role in sorted(caller.roles)]
-    return found
-
-
-def _entities(exchange: Exchange) -> Iterator[Json]:
-    yield {
-        "what": {"identifier": {"value": exchange.correlation}},
-        "type": REQUEST,
-        "detail": [{"type": name, "valueString": str(value)} for name, value in _request(exchange) if value != ""],
-    }
+def _entities(exchange: Exchange) -> Iterator[str]:
+    """What the request was for, or stored."""
     if exchange.study is not None:
         yield _study(exchange.study, _within(exchange))
     else:
         for study, number in exchange.studies.items():
             yield _study(study, [("NumberOfInstances", number), *_named(exchange, study)])
     if exchange.query:
-        named = [{"type": "parameter", "valueString": name} for name in exchange.query]
-        yield {"type": SYSTEM_OBJECT, "role": QUERY_ROLE, "detail": named}
-
-
-def _request(exchange: Exchange) -> Iterator[tuple[str, object]]:
-    """What the request was and came to; a value of no characters is left out."""
-    caller = exchange.caller
-    yield "function", exchange.function
-    yield "method", exchange.method
-    yield "route", exchange.route
-    yield "status", exchange.status
-    yield "complete", str(exchange.complete).lower()
-    yield "partition", exchange.partition or ""
-    yield "resource", exchange.resource or ""
-    yield "bytesReceived", exchange.received
-    yield "bytesSent", exchange.sent
-    yield "seconds", f"{exchange.duration:.6f}"
-    yield "instances", exchange.touched or ""
-    yield "callerKind", caller.kind if caller else ""
-    yield "callerTenant", caller.tenant or "" if caller else ""
-    for name, value in exchange.remarks.items():
-        yield f"X-MS-AZUREDICOM-AUDIT-{name}", value
+        yield _query(exchange.query)
 
 
 def _within(exchange: Exchange) -> Iterator[tuple[str, object]]:
     """What of the path's study the request was for, or what it stored there."""
-    if exchange.series is not None:
-        yield "SeriesInstanceUID", exchange.series
-    if exchange.instance is not None:
-        yield "SOPInstanceUID", exchange.instance
-    if exchange.touched:
-        yield "NumberOfInstances", exchange.touched
+    yield "SeriesInstanceUID", exchange.series
+    yield "SOPInstanceUID", exchange.instance
+    yield "NumberOfInstances", exchange.touched or None
     yield from _named(exchange, exchange.study)
 
 
@@ -206,15 +202,33 @@ def _named(exchange: Exchange, study: str | None) -> Iterator[tuple[str, object]
             yield "SOPInstanceUID", key.instance
 
 
-def _study(uid: str, details: Iterable[tuple[str, object]]) -> Json:
+def _study(uid: str, details: Details) -> str:
     entity: Json = {
         "what": {"identifier": {"system": URN_UID, "value": f"urn:oid:{uid}"}},
         "type": SYSTEM_OBJECT,
         "role": REPORT,
     }
-    if found := [{"type": name, "valueString": str(value)} for name, value in details]:
+    if found := _details(details):
         entity["detail"] = found
-    return entity
+    return _json(entity)
+
+
+@lru_cache(maxsize=1024)
+def _query(names: tuple[str, ...]) -> str:
+    return _json({"type": SYSTEM_OBJECT, "role": QUERY, "detail": _details(("parameter", name) for name in names)})
+
+
+def _details(named: Details) -> list[Json]:
+    """What has a value."""
+    return [{"type": name, "valueString": str(value)} for name, value in named if value not in (None, "")]
+
+
+def _plain(text: str) -> str:
+    return text.replace(_SLOT, "?")
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _moment(seconds: float) -> str:

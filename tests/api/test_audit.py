@@ -358,18 +358,19 @@ def test_nothing_but_identifiers_is_recorded_or_logged(
         assert hidden not in closed.log.read_text()
 
 
-def test_the_log_tells_of_changes_and_refusals(owner: Api, reader: Api, closed: RunningServer) -> None:
-    """Reads that succeed are in the audit only."""
+def test_the_log_tells_of_what_is_rare_and_of_refusals(owner: Api, reader: Api, closed: RunningServer) -> None:
+    """Reads and stores that succeed are in the audit only."""
     identity = new_identity()
     stored = owner.store(without_pixels(identity)).headers["x-request-id"]
-    refused = reader.delete(identity.path).headers["x-request-id"]
     read = reader.get(identity.path).headers["x-request-id"]
+    refused = reader.delete(identity.path).headers["x-request-id"]
+    deleted = owner.delete(identity.path).headers["x-request-id"]
     lines = [line.partition(" dicom.audit: ")[2] for line in closed.log.read_text().splitlines()]
     logged = {found["correlation"]: found for found in map(json.loads, filter(None, lines))}
-    assert logged[stored]["function"] == "store"
-    assert logged[stored]["caller"] == "oid-of-DicomDataOwner"
+    assert not {stored, read} & set(logged)
     assert logged[refused]["status"] == 403
-    assert read not in logged
+    assert (logged[deleted]["function"], logged[deleted]["instance"]) == ("delete_instance", identity.instance)
+    assert logged[deleted]["caller"] == "oid-of-DicomDataOwner"
 
 
 def test_a_record_is_there_when_the_answer_is(reader: Api, kept: Identity, audit: Audit) -> None:
