@@ -1,4 +1,4 @@
-"""Enters the container that DICOM_BLOBS names, and prints what it found there as JSON: run by the identity tests."""
+"""Enters the containers that DICOM_BLOBS and DICOM_AUDIT name, and prints what it found as JSON, to be looked at."""
 
 import asyncio
 import json
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 from shared.settings import Settings
-from shared.storage.adapters import blob_store
+from shared.storage.adapters import audit, blob_store
 from shared.storage.blobs.azure_container import AzureContainer
 
 MIB = 1024 * 1024
@@ -29,6 +29,11 @@ async def enter(settings: Settings) -> dict[str, object]:
     container = AzureContainer.by_identity(settings.blobs)
     url = await container.upload_url("uploaded", timedelta(minutes=5))
     await container.close()
+    kept = audit(settings)
+    assert kept is not None
+    await kept.keep([b"first\n"])
+    await kept.keep([b"second\n"])
+    await kept.close()
     return {"names": names, "large": [chunk[0] for chunk in large], "upload": url}
 
 

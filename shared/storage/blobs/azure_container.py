@@ -4,11 +4,13 @@ That is setting it up, listing it, URLs by which others may write one blob, and 
 """
 
 import logging
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
+from azure.core.credentials import AccessToken
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ResourceExistsError, ResourceNotFoundError
 from azure.identity.aio import DefaultAzureCredential
 from azure.storage.blob import BlobProperties, BlobSasPermissions, UserDelegationKey, generate_blob_sas
@@ -49,6 +51,7 @@ class AzureContainer:
         self._service = service
         self._container = service.get_container_client(name)
         self._credential = credential
+        self._token: AccessToken | None = None
 
     @classmethod
     def by_key(cls, connection: str, name: str) -> Self:
@@ -141,9 +144,14 @@ class AzureContainer:
         url = self.blob(name).url
         with azure_errors():
             if self._credential is not None:
-                token = await self._credential.get_token(STORAGE_SCOPE)
-                return url, {"Authorization": f"Bearer {token.token}"}
+                return url, {"Authorization": f"Bearer {await self._access_token(self._credential)}"}
             return f"{url}?{await self._signature(name, BlobSasPermissions(create=True, add=True), ENTRY_LIFETIME)}", {}
+
+    async def _access_token(self, credential: DefaultAzureCredential) -> str:
+        """The last one as long as it is good: not every credential keeps them."""
+        if self._token is None or self._token.expires_on < time.time() + CLOCK_SKEW.total_seconds():
+            self._token = await credential.get_token(STORAGE_SCOPE)
+        return self._token.token
 
     async def _signature(self, name: str, permission: BlobSasPermissions, lifetime: timedelta) -> str:
         expiry = datetime.now(UTC) + lifetime

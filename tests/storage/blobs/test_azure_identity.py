@@ -12,8 +12,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from azure.storage.blob import BlobServiceClient
 
-from tests.azure.azurite import Azurite
+from tests.azure.azurite import KEY, Azurite
 from tests.azure.identity import Trust, azure_cli, trust
 from tests.server import ROOT
 
@@ -41,6 +42,7 @@ class Secured:
             "PATH": f"{cli}{os.pathsep}{kept['PATH']}",
             "SSL_CERT_FILE": str(self.trust.authority),
             "DICOM_BLOBS": f"{self.azurite.endpoint}/images",
+            "DICOM_AUDIT": f"{self.azurite.endpoint}/audit",
         }
 
 
@@ -70,7 +72,14 @@ def test_whoever_is_signed_in_to_the_azure_cli_may_enter(entry: Entry) -> None:
 
 def test_tokens_are_for_storage_and_kept(entry: Entry) -> None:
     assert all("https://storage.azure.com" in call for call in entry.calls)
-    assert len(entry.calls) <= 3
+    assert len(entry.calls) <= 5
+
+
+def test_the_audit_is_kept(entry: Entry, secured: Secured) -> None:
+    service = BlobServiceClient(secured.azurite.endpoint, KEY, connection_verify=str(secured.trust.authority))
+    with service, service.get_container_client("audit") as container:
+        (blob,) = container.list_blobs()
+        assert container.download_blob(blob.name).readall() == b"first\nsecond\n"
 
 
 def test_an_upload_url_is_signed_with_a_key_that_stands_for_the_identity(entry: Entry, secured: Secured) -> None:
