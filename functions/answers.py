@@ -100,6 +100,7 @@ class StreamedAnswer(StreamingResponse):
             await self._finish(send)
         finally:
             await self._end(complete=False)
+            await cast("AsyncGenerator[bytes]", self.body_iterator).aclose()
 
     async def stream_response(self, send: Send) -> None:
         """What is left of the body; Starlette calls it beside its wait for a disconnect.

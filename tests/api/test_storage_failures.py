@@ -91,6 +91,7 @@ def test_the_health_check_tells(fragile: RunningServer, ward: Api) -> None:
         assert {detail["name"]: detail["status"] for detail in found["details"]} == {
             "blobs": "Unhealthy",
             "index": "Healthy",
+            "audit": "Healthy",
         }
         assert str(fragile.data) not in answer.text
     assert root.get("/health/check").json()["overallStatus"] == "Healthy"

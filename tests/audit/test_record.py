@@ -189,3 +189,10 @@ def test_the_line_of_the_log() -> None:
         "application": "viewer-app",
         "correlation": "b7c1",
     }
+
+
+@pytest.mark.parametrize(("status", "told"), [(200, True), (404, False), (400, False), (401, False), (503, True)])
+def test_the_log_does_not_tell_a_partition_that_may_not_be_one(status: int, told: bool) -> None:
+    refused = exchange(partition="Doe", status=status)
+    assert ("Doe" in log_line(refused)) is told
+    assert ("partition", "Doe") in details(record(refused)["entity"][0])

@@ -158,6 +158,24 @@ async def test_a_client_that_leaves_is_told_of_with_what_it_got(told: list[Excha
     assert LONG <= exchange.sent <= len(client.body) < 100 * LONG // 4
 
 
+async def test_the_body_of_a_client_that_leaves_is_let_go_of_at_once(told: list[Exchange]) -> None:
+    closed = []
+
+    async def body() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield bytes(LONG // 4)
+        finally:
+            closed.append(True)
+
+    async def handler(req: Request) -> Response:
+        return stream_answer(req, body(), {})
+
+    answer = await _answer(asked(), DOOR, handler)
+    await Client(told, leaves_after=LONG + 1).take(answer)
+    assert closed
+
+
 async def test_an_answer_that_breaks_off(told: list[Exchange]) -> None:
     answer = await _answer(asked(), DOOR, streaming([b"12", b"345"], fails=NotFound("It is gone.")))
     client = Client(told)
