@@ -28,7 +28,8 @@ class AuditStore(Protocol):
     async def keep(self, lines: Sequence[bytes]) -> None:
         """Make durable what ``write`` took, and these lines. Opens what has to be opened.
 
-        Raises StorageError; then some of it may have been kept all the same.
+        Raises StorageError; then all of it, what ``write`` took included, has to be given to ``keep`` again. Some of it
+        may have been kept all the same.
         """
         ...
 
