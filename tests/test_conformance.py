@@ -27,6 +27,7 @@ PAGE = (ROOT / "docs" / "conformance.md").read_text()
 README = (ROOT / "README.md").read_text()
 
 PARTITIONED = ("Store", "Search", "Retrieve", "Delete", "Import")
+UNPARTITIONED = ("Change feed", "Extended query tags", "Operations", "Others")
 SUCCESSES = {200, 201, 202, 204, 206, 304}
 
 Row = dict[str, str]
@@ -63,7 +64,7 @@ def documented_routes() -> dict[str, set[str]]:
             (path,) = code(row["Path"])
             for prefix in ("{version}", "{version}/partitions/{partition}"):
                 routes[prefix + path] |= set(row["Method"].split(", "))
-    for row in table("Others"):
+    for row in (row for heading in UNPARTITIONED for row in table(heading)):
         (path,) = code(row["Path"])
         routes[path.removeprefix("/")] |= set(row["Method"].split(", "))
     return routes
