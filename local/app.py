@@ -16,6 +16,7 @@ from starlette.types import Lifespan, Receive, Scope, Send
 
 from function_app import app as function_app
 from local.routing import Routes
+from local.stopping import when_asked_to_stop
 from local.triggers import Triggers
 from shared.services.context import process
 
@@ -75,7 +76,8 @@ def create_app() -> Application:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await process.services()
+        opened = await process.services()
+        when_asked_to_stop(opened.watcher.release)
         triggers = Triggers(functions, Path(os.environ[DATA_FOLDER]) / "triggers.lock")
         triggers.start()
         try:
