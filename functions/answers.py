@@ -29,6 +29,8 @@ VARY = {"Vary": "Accept, Accept-Encoding"}
 GZIP_FROM = 512
 """Bytes below which compressing an answer gains nothing."""
 GZIP_LEVEL = 1
+SHORT = 1024 * 1024
+"""Bytes of a body up to which it may be held in memory."""
 LONG = 4 * 1024 * 1024
 """Bytes of a body after which it is worth knowing whether somebody still listens."""
 TURN = 1024 * 1024
@@ -134,6 +136,17 @@ class StreamedAnswer(StreamingResponse):
         ended, self.ended = self.ended, None
         if ended is not None:
             await ended(self._sent, complete)
+
+
+async def at_once(response: Response) -> Response:
+    """The same answer with its body in memory if that is known to be short: one message to the server is cheapest."""
+    length = int(response.headers.get("content-length", SHORT + 1))
+    if not isinstance(response, StreamedAnswer) or length > SHORT:
+        return response
+    whole = Response(status_code=response.status_code)
+    whole.body = b"".join([cast("bytes", chunk) async for chunk in response.body_iterator])
+    whole.raw_headers = response.raw_headers
+    return whole
 
 
 async def start_body(response: Response) -> None:

@@ -58,7 +58,7 @@ async def retrieve_bulkdata(call: Call) -> Response:
         version=stored.version,
         read=lambda offset, length: read_part(call.services, stored, value.extent, offset, length),
     )
-    return content_answer(call.request, representation)
+    return await content_answer(call.request, representation)
 
 
 @dicomweb(blueprint, "study_bulkdata", ["GET"], f"{STUDY}/bulkdata", DataAction.READ)
@@ -98,7 +98,7 @@ async def _frames_answer(call: Call, pixels: PixelData, numbers: Sequence[int]) 
         selected = _selected_for_several(call, stored)
     label = content_type(selected, stored.transfer_syntax)
     if len(numbers) == 1:
-        return content_answer(call.request, await _frame(call, pixels, numbers[0], label, selected))
+        return await content_answer(call.request, await _frame(call, pixels, numbers[0], label, selected))
     headers = {"ETag": entity_tag(str(stored.version)), **VARY}
     if unchanged := unchanged_answer(call.request, headers):
         return unchanged

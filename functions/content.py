@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from azurefunctions.extensions.http.fastapi import Request, Response
 
-from functions.answers import StreamedAnswer, unchanged_answer
+from functions.answers import StreamedAnswer, at_once, unchanged_answer
 from shared.dicom.model import ByteRange
 from shared.dicomweb.conditional import entity_tag, range_applies
 from shared.dicomweb.multipart_writer import PART_END, closing, new_boundary, part, part_head, related_content_type
@@ -27,8 +27,13 @@ class Representation:
     read: Callable[[int, int], AsyncIterator[bytes]]
 
 
-def content_answer(req: Request, representation: Representation) -> Response:
+async def content_answer(req: Request, representation: Representation) -> Response:
     """The whole, the ranges asked for, or 304. Raises RangeNotSatisfiable."""
+    answer = _content(req, representation)
+    return answer if req.method == "HEAD" else await at_once(answer)
+
+
+def _content(req: Request, representation: Representation) -> Response:
     tag = entity_tag(str(representation.version))
     common = {"ETag": tag, "Vary": "Accept", "Accept-Ranges": "bytes"}
     if unchanged := unchanged_answer(req, common):

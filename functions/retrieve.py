@@ -54,7 +54,7 @@ async def retrieve_instance(call: Call) -> Response:
         version=stored.version,
         read=lambda offset, length: retrieve.content(call.services, stored, offset, length),
     )
-    return content_answer(call.request, representation)
+    return await content_answer(call.request, representation)
 
 
 @dicomweb(blueprint, "study_metadata", ["GET"], f"{STUDY}/metadata", DataAction.READ, repeats=True)

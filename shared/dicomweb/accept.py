@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 from typing import NamedTuple
 
 from shared.dicomweb.media_types import (
@@ -25,6 +26,8 @@ from shared.dicomweb.media_types import (
 )
 from shared.errors import NotAcceptable
 
+MAX_REMEMBERED = 256
+"""Characters of an Accept header up to which its outcome is remembered: clients send the same few."""
 MAX_RANGES = 32
 """Members of an Accept header that are looked at; the rest is passed over."""
 
@@ -151,6 +154,12 @@ def negotiate(resource: Resource, accept: str | None, *stored: str) -> Selected:
     the order of the table. Raises NotAcceptable when nothing accepted can be given. Nothing is transcoded:
     what is asked for in another transfer syntax than stored can't be given.
     """
+    if len(accept or "") > MAX_REMEMBERED:
+        return _negotiate(resource, accept, stored)
+    return _remembered(resource, accept, stored)
+
+
+def _negotiate(resource: Resource, accept: str | None, stored: tuple[str, ...]) -> Selected:
     representations = REPRESENTATIONS[resource]
     ranges = tuple(_ranges(accept or "")) or (_ANYTHING,)
     choices = [
@@ -166,6 +175,9 @@ def negotiate(resource: Resource, accept: str | None, *stored: str) -> Selected:
     accepted, representation = max(choices, key=lambda choice: (choice[0].quality, choice[0].any_syntax))
     media_type = frame_media_type(*stored) if representation.is_frame else representation.media_type
     return Selected(media_type, representation.multipart, accepted.transfer_syntax(representation))
+
+
+_remembered = lru_cache(maxsize=1024)(_negotiate)
 
 
 def content_type(selected: Selected, stored: str) -> str:

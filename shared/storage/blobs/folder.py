@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 
 from shared.dicom.model import ByteRange
 from shared.errors import BlobMissing, StorageError
+from shared.storage.blobs.cached_read import open_cached, read_cached, read_ranges_cached
 from shared.storage.blobs.partial_file import PartialFile, clear_partials, fsync_folder
 from shared.storage.blobs.probe import write_and_read
 
@@ -55,7 +56,10 @@ class FolderBlobs:
         return await PartialFile(self._root / name, partial, self._make_folder).receive(chunks, self._run)
 
     async def read(self, name: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-        (file,) = await self._run(_open_all, [self._root / name])
+        path = self._root / name
+        file = open_cached(path)
+        if file is None:
+            (file,) = await self._run(_open_all, [path])
         try:
             async for chunk in self._contents(file, offset, length):
                 yield chunk
@@ -78,7 +82,7 @@ class FolderBlobs:
         left = os.fstat(file).st_size - offset if length is None else length
         while left > 0:
             size = min(left, CHUNK)
-            chunk = _cached(file, size, offset) or await self._run(os.pread, file, size, offset)
+            chunk = read_cached(file, size, offset) or await self._run(os.pread, file, size, offset)
             if not chunk:
                 raise BlobMissing("A stored file is shorter than the index says.")
             offset += len(chunk)
@@ -86,7 +90,9 @@ class FolderBlobs:
             yield chunk
 
     async def read_ranges(self, name: str, ranges: Sequence[ByteRange]) -> list[bytes]:
-        return await self._run(_read_ranges, self._root / name, ranges)
+        path = self._root / name
+        found = read_ranges_cached(path, ranges)
+        return await self._run(_read_ranges, path, ranges) if found is None else found
 
     async def delete(self, name: str) -> None:
         await self._run(_remove, self._root / name)
@@ -152,16 +158,6 @@ def _open_all(paths: Sequence[Path]) -> list[int]:
             os.posix_fadvise(files[-1], 0, READ_AHEAD, os.POSIX_FADV_WILLNEED)
         opened.pop_all()
     return files
-
-
-def _cached(file: int, size: int, offset: int) -> bytes:
-    """A part of a file, if the system has it in memory, so that no disk has to be waited for; else nothing."""
-    buffer = bytearray(size)
-    try:
-        read = os.preadv(file, [buffer], offset, os.RWF_NOWAIT)
-    except OSError:  # nothing is there, or this file system can't tell
-        return b""
-    return bytes(buffer) if read == size else b""
 
 
 def _open(path: Path) -> int:
