@@ -55,18 +55,33 @@ class Door:
     partition: str | None
 
 
+class _Counting:
+    """Receives as ``receive`` does; ``bytes`` of the body have come so far."""
+
+    __slots__ = ("_receive", "bytes")
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.bytes = 0
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self.bytes += len(message.get("body", b""))
+        return message
+
+
 class Observation:
     """One exchange under way. ``request`` is the one to hand on: reading its body counts it."""
 
-    __slots__ = ("_began", "_door", "_provenance", "_received", "_started", "request")
+    __slots__ = ("_began", "_body", "_door", "_provenance", "_started", "request")
 
     def __init__(self, req: Request, door: Door) -> None:
         self._started = time.time()
         self._began = time.perf_counter()
         self._door = door
-        self._received = 0
+        self._body = _Counting(req.receive)
         self._provenance = provenance(req.scope, settings().trusted_proxies)
-        self.request = req if req.method in WITHOUT_BODY else Request(req.scope, self._counting(req.receive))
+        self.request = req if req.method in WITHOUT_BODY else Request(req.scope, self._body)
 
     @property
     def correlation(self) -> str:
@@ -129,7 +144,7 @@ class Observation:
             touched=len(stored) + state.get("deleted", 0),
             status=status,
             complete=complete,
-            received=self._received,
+            received=self._body.bytes,
             sent=sent,
             started=self._started,
             duration=time.perf_counter() - self._began,
@@ -138,14 +153,6 @@ class Observation:
             caller=state.get("caller"),
             remarks=self._provenance.remarks or {},
         )
-
-    def _counting(self, receive: Receive) -> Receive:
-        async def counted() -> Message:
-            message = await receive()
-            self._received += len(message.get("body", b""))
-            return message
-
-        return counted
 
 
 def note_stored(req: Request, instances: Sequence[InstanceKey]) -> None:
