@@ -9,13 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azurefunctions.extensions.http.fastapi import Request, Response
 from starlette.types import Message, Receive
 
 from functions.answers import StreamedAnswer
 from functions.auditing import audit
+from functions.counting import count
 from functions.provenance import LONGEST_REMARK, MOST_REMARKS, provenance
 from shared.access import DataAction
 from shared.dicom.identifiers import is_partition_name, is_uid, trim_uid
@@ -25,12 +26,18 @@ from shared.exchange import MOST_INSTANCES, MOST_STUDIES, Exchange
 from shared.settings import settings
 from shared.storage.index.model import InstanceKey
 from shared.telemetry import describe
+from shared.telemetry.meters import meters
+from shared.telemetry.metrics import ACTIVE
+from shared.telemetry.sending import sending
+
+if TYPE_CHECKING:
+    from shared.telemetry.spans import RequestSpan
 
 logger = logging.getLogger(__name__)
 
 Listener = Callable[[Exchange], Awaitable[None] | None]
 
-LISTENERS: list[Listener] = [audit]
+LISTENERS: list[Listener] = [audit, count]
 """Who is told of every exchange, in this order. What they raise is logged and goes no further."""
 
 GONE = 499
@@ -73,7 +80,7 @@ class _Counting:
 class Observation:
     """One exchange under way. ``request`` is the one to hand on: reading its body counts it."""
 
-    __slots__ = ("_began", "_body", "_door", "_provenance", "_started", "request")
+    __slots__ = ("_began", "_body", "_door", "_provenance", "_span", "_started", "request")
 
     def __init__(self, req: Request, door: Door) -> None:
         self._started = time.time()
@@ -81,6 +88,8 @@ class Observation:
         self._door = door
         self._body = _Counting(req.receive)
         self._provenance = provenance(req.scope, settings().trusted_proxies)
+        self._span = self._new_span(req.method)
+        meters.add(ACTIVE, 1)
         self.request = req if req.method in WITHOUT_BODY else Request(req.scope, self._body)
 
     @property
@@ -113,8 +122,16 @@ class Observation:
         """There will be no answer."""
         await self._tell(GONE, 0, complete=False)
 
+    def _new_span(self, method: str) -> "RequestSpan | None":
+        if sending.spans is None:
+            return None
+        return sending.spans.begin(method, self._door.route, self.correlation, self._provenance.traceparent)
+
     async def _tell(self, status: int, sent: int, complete: bool) -> None:
+        meters.add(ACTIVE, -1)
         exchange = self._exchange(status, sent, complete)
+        if self._span is not None:
+            self._span.end(exchange.function, status, exchange.received, sent)
         for listener in LISTENERS:
             try:
                 told = listener(exchange)

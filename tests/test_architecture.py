@@ -12,10 +12,10 @@ MAX_LINES = 400
 
 MAY_IMPORT = {
     "shared.errors": set(),
-    "shared.telemetry": set(),
+    "shared.telemetry": {"shared.telemetry"},
     "shared.settings": set(),
     "shared.exchange": {"shared.access", "shared.storage.index.model"},
-    "shared.access": {"shared.access", "shared.errors", "shared.settings"},
+    "shared.access": {"shared.access", "shared.errors", "shared.settings", "shared.telemetry"},
     "shared.audit": {
         "shared.audit",
         "shared.exchange",

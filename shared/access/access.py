@@ -11,6 +11,8 @@ from shared.access.roles import BUILT_IN, DataAction, Permissions, Roles, custom
 from shared.access.tokens import InvalidToken, TokenVerifier
 from shared.errors import Forbidden, Unauthorized
 from shared.settings import Settings
+from shared.telemetry.meters import meters
+from shared.telemetry.metrics import TOKENS_REFUSED
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ class Access:
         try:
             return await self._tokens.verify(token.strip())
         except InvalidToken as error:
+            meters.add(TOKENS_REFUSED, 1)
             logger.info("An access token was refused: %s", error)
             challenge = f"{self._challenge}, {REFUSED}"
             raise Unauthorized("The access token is invalid or has expired.", {"WWW-Authenticate": challenge}) from None
