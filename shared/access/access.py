@@ -52,6 +52,11 @@ class Access:
             challenge = f"{self._challenge}, {REFUSED}"
             raise Unauthorized("The access token is invalid or has expired.", {"WWW-Authenticate": challenge}) from None
 
+    async def check(self) -> None:
+        """Raises ServiceUnavailable if tokens can't be checked, as their issuer does not give its keys."""
+        if self._tokens is not None:
+            await self._tokens.check()
+
     def permissions(self, caller: Principal) -> Permissions:
         """What a caller may do, and in which partitions."""
         return EVERYTHING if self.open else self._roles.permissions(caller.roles)
