@@ -26,6 +26,13 @@ MAY_IMPORT = {
     },
     "shared.dicom": {"shared.dicom", "shared.errors"},
     "shared.dicomweb": {"shared.dicomweb", "shared.dicom", "shared.errors"},
+    "shared.openapi": {
+        "shared.openapi",
+        "shared.dicom",
+        "shared.dicomweb",
+        "shared.services.operations",
+        "shared.storage.index",
+    },
     "shared.storage": {"shared.storage", "shared.dicom", "shared.errors", "shared.settings"},
     "shared.services": {"shared"},
     "functions": {"functions", "shared"},
