@@ -11,10 +11,12 @@ from typing import cast
 from azurefunctions.extensions.http.fastapi import Request, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from functions.patience import Patience
 from shared.dicomweb.accept import quality
 from shared.dicomweb.conditional import not_modified
 from shared.dicomweb.problem import problem
 from shared.services.offload import offload
+from shared.settings import settings
 from shared.telemetry import describe
 
 logger = logging.getLogger(__name__)
@@ -87,22 +89,33 @@ class StreamedAnswer(StreamingResponse):
 
     ended: Ended | None = None
     """Awaited once, before the last of the body is sent or after it broke off."""
+    let_go: Callable[[], object] | None = None
+    """Called when it is over, or may be before: when nobody holds the answer any more."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._sent = 0
         length = self.headers.get("content-length")
         self._length = None if length is None else int(length)
         try:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            async for chunk in self.body_iterator:
-                await self._pass_on(cast("bytes", chunk), send)
-                if self._sent >= LONG:
-                    await super().__call__(scope, receive, send)
-                    return
-            await self._finish(send)
+            with Patience(send, settings().idle_seconds) as patient:
+                await self._give(scope, receive, patient)
+        except TimeoutError:
+            logger.warning("An answer was broken off: the client took nothing of it for too long.")
+            raise RuntimeError("The answer broke off.") from None
         finally:
             await self._end(complete=False)
             await cast("AsyncGenerator[bytes]", self.body_iterator).aclose()
+            if self.let_go is not None:
+                self.let_go()
+
+    async def _give(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async for chunk in self.body_iterator:
+            await self._pass_on(cast("bytes", chunk), send)
+            if self._sent >= LONG:
+                await super().__call__(scope, receive, send)
+                return
+        await self._finish(send)
 
     async def stream_response(self, send: Send) -> None:
         """What is left of the body; Starlette calls it beside its wait for a disconnect.
