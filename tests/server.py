@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -15,6 +15,15 @@ import httpx
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 60.0
 STOP_SECONDS = 40.0
+
+
+def open_files(process: int, folder: Path) -> list[str]:
+    """The files in a folder that a process holds open."""
+    found = []
+    for link in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.append(str(link.readlink()))
+    return [path for path in found if path.startswith(str(folder))]
 
 
 def free_port() -> int:
@@ -94,6 +103,10 @@ class RunningServer:
         assert self._process is not None
         found = subprocess.run(["ps", "-o", "pid=", "-g", str(self._process.pid)], capture_output=True, check=True)
         return [int(pid) for pid in found.stdout.split()]
+
+    def open_files(self, folder: Path) -> list[str]:
+        """The files in a folder that its processes hold open."""
+        return [path for process in self.processes() for path in open_files(process, folder)]
 
     def memory(self) -> int:
         """Resident bytes of all its processes, memory they share counted once for each."""

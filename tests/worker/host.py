@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from pathspec import GitIgnoreSpec
 
-from tests.server import ROOT, free_port
+from tests.server import ROOT, free_port, open_files
 
 PYTHON = ROOT / ".venv313" / "bin" / "python"
 DRIVER = Path(__file__).with_name("driver.py")
@@ -109,13 +109,7 @@ class RunningWorker:
     def open_files(self, folder: Path) -> list[str]:
         """The files in a folder that it holds open."""
         assert self._process is not None
-        found = []
-        for link in Path(f"/proc/{self._process.pid}/fd").iterdir():
-            try:
-                found.append(str(link.readlink()))
-            except FileNotFoundError:
-                continue
-        return [path for path in found if path.startswith(str(folder))]
+        return open_files(self._process.pid, folder)
 
 
 OPEN = "DICOM_LOCAL_DATA"

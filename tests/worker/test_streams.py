@@ -6,6 +6,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Barrier
 
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from tests.instances import Identity, dataset, new_identity, part10, streamed
+from tests.server import RunningServer
 from tests.worker.client import DICOM, Client
 from tests.worker.host import RunningWorker
 
@@ -51,7 +53,7 @@ def large(frames: int) -> tuple[Identity, Callable[[], Iterator[bytes]]]:
     return identity, lambda: streamed(dataset(identity, side=1024, frames=frames))
 
 
-def connected(worker: RunningWorker, request: str, *headers: str) -> socket.socket:
+def connected(worker: RunningWorker | RunningServer, request: str, *headers: str) -> socket.socket:
     """A connection on which the head of a request has been sent."""
     client = socket.create_connection(("127.0.0.1", worker.port))
     client.sendall("\r\n".join([f"{request} HTTP/1.1", "Host: x", *headers, "", ""]).encode())
@@ -146,3 +148,19 @@ def test_a_client_that_leaves_during_a_slow_download(worker: RunningWorker, azur
     until(lambda: worker.status()["in_flight"] == 0)
     until(lambda: worker.open_files(data / "blobs") == [])
     assert azure.ask("GET", "/health/check").status == 200
+
+
+@pytest.mark.parametrize("host", ["worker", "local"])
+@pytest.mark.parametrize("frames", [2, 24], ids=["short", "long"])
+def test_downloads_that_are_given_up_hold_no_file(
+    frames: int, host: str, request: pytest.FixtureRequest, azure: Client, data: Path
+) -> None:
+    asked: RunningWorker | RunningServer = request.getfixturevalue(host)
+    identity, chunks = large(frames)
+    assert azure.ask("POST", "/v2/studies", DICOM, chunks()).status == 200
+    with ExitStack() as clients:
+        for _ in range(5):
+            client = clients.enter_context(connected(asked, f"GET /v2{identity.path}", f"Accept: {FILE['Accept']}"))
+            assert client.recv(1024).startswith(b"HTTP/1.1 200")
+        assert asked.open_files(data / "blobs") or frames == 2
+    until(lambda: asked.open_files(data / "blobs") == [])
