@@ -19,6 +19,7 @@ from shared.services import metadata, retrieve
 from shared.services.archive import archive
 from shared.services.offload import offload
 from shared.services.retrieve import Content
+from shared.services.room import PARSED, Growing, Room, Share
 from shared.storage.index.model import StoredInstance
 
 blueprint = func.Blueprint()
@@ -70,7 +71,8 @@ async def retrieve_metadata(call: Call) -> Response:
     if selected.media_type == DICOM_XML:
         boundary = new_boundary()
         headers = {"Content-Type": related_content_type(DICOM_XML, boundary), "ETag": tag}
-        return stream_answer(call.request, xml_parts(datasets, boundary), headers, compressible=True)
+        documents = xml_parts(datasets, boundary, call.services.room)
+        return stream_answer(call.request, documents, headers, compressible=True)
     headers = {"Content-Type": DICOM_JSON, "ETag": tag}
     return stream_answer(call.request, json_array(datasets), headers, compressible=True)
 
@@ -99,11 +101,14 @@ async def _instance_parts(
     yield closing(boundary)
 
 
-async def xml_parts(datasets: AsyncIterator[bytes], boundary: str) -> AsyncIterator[bytes]:
+async def xml_parts(datasets: AsyncIterator[bytes], boundary: str, room: Room) -> AsyncIterator[bytes]:
     """A multipart body with each DICOM JSON object as a Native DICOM Model document (PS3.19 A.1)."""
-    async for dataset in datasets:
-        document = await offload(len(dataset), _xml, dataset)
-        yield part_head(boundary, {"Content-Type": DICOM_XML}) + document + PART_END
+    with Share(room) as share:
+        async for dataset in datasets:
+            with Growing(share) as growing:
+                await growing.grow(len(dataset) * PARSED)
+                document = await offload(len(dataset), _xml, dataset)
+            yield part_head(boundary, {"Content-Type": DICOM_XML}) + document + PART_END
     yield closing(boundary)
 
 

@@ -52,7 +52,8 @@ async def _search(call: Call, level: Level) -> Response:
     if selected.media_type == DICOM_XML:
         boundary = new_boundary()
         headers["Content-Type"] = related_content_type(DICOM_XML, boundary)
-        return stream_answer(call.request, xml_parts(found.objects, boundary), headers, compressible=True)
+        documents = xml_parts(found.objects, boundary, call.services.room)
+        return stream_answer(call.request, documents, headers, compressible=True)
     headers["Content-Type"] = DICOM_JSON
     return stream_answer(call.request, json_array(found.objects), headers, compressible=True)
 

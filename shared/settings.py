@@ -111,12 +111,11 @@ class Settings(BaseSettings):
         gt=0,
         description="Most requests that one process answers at a time, those that wait for changes included.",
     )
-    max_dataset_bytes: int = Field(
-        default=64 * 1024 * 1024,
+    max_dataset_memory: int = Field(
+        default=256 * 1024 * 1024,
         gt=0,
-        description="Bytes of data sets, without their bulk data, that one process parses at a time; each takes up to "
-        "20 times as much memory. What is beyond waits. Data sets up to 64 KiB don't, and one, however large, always "
-        "goes on.",
+        description="Bytes of memory, by a cautious estimate, for the data sets that one process parses at a time. "
+        "What is beyond waits for its turn; one data set, however large, always has it.",
     )
     idle_seconds: float = Field(
         default=60,

@@ -18,6 +18,10 @@ from shared.errors import TruncatedInstance
 
 _SLICE: Final = MIB
 """Most bytes read at once, so that limits are checked in between."""
+_AT_ONCE: Final = 64 * 1024
+_FIRST: Final = 512
+_INFLATED: Final = 1032
+"""Most bytes that a deflated one becomes."""
 
 
 class Scanner:
@@ -44,6 +48,21 @@ class Scanner:
     def header(self) -> DataSet | None:
         """The data set as far as it has been read, None before it begins. It goes on growing."""
         return self._start.data_set.elements if self._start.data_set else None
+
+    @property
+    def memory(self) -> int:
+        """About how many bytes the data set takes by now, rather too many than too few."""
+        return self._walk.memory + len(self._held)
+
+    @property
+    def at_once(self) -> int:
+        """Bytes to feed at once if ``memory`` is to be looked at before it grew by much.
+
+        Deflated bytes become a thousand times as many at most; what is skipped of those takes no memory.
+        """
+        if self._inflater:
+            return min(max(self._skip // _INFLATED, _FIRST), _AT_ONCE)
+        return max(self._skip, _AT_ONCE) if self._start.data_set else _FIRST
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the file."""

@@ -1,11 +1,15 @@
 """What the open containers of a data set share while it is read."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from shared.dicom.frames import Encapsulation
 from shared.dicom.limits import ScanLimits
 from shared.dicom.model import ByteRange
 from shared.errors import HostileInstance
+
+_BYTES_OF_VALUES: Final = 20
+"""What a byte of a header takes at most, as half a number or a quarter of a text."""
+_BYTES_OF_ELEMENT: Final = 450
 
 
 class Container(Protocol):
@@ -70,6 +74,11 @@ class Walk:
     def close(self) -> None:
         """End the pass. The innermost container and the walk know each other: both would wait for the collector."""
         del self.container
+
+    @property
+    def memory(self) -> int:
+        """About how many bytes of memory it takes what was read so far and not left in the file."""
+        return (self.base - self._left) * _BYTES_OF_VALUES + self._elements * _BYTES_OF_ELEMENT
 
     def wait(self, position: int, need: int) -> int:
         """Stop at ``position`` until ``need`` bytes from there are at hand."""

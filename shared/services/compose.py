@@ -13,6 +13,7 @@ from shared.dicom.xml import from_xml
 from shared.dicomweb.media_types import DICOM_JSON, DICOM_XML, JSON, OCTET_STREAM
 from shared.dicomweb.multipart import Part
 from shared.errors import BadRequest, InvalidInstance, PayloadTooLarge
+from shared.services.room import PARSED, Growing
 from shared.services.store import Store
 
 MAX_METADATA = 64 * 1024 * 1024
@@ -28,8 +29,8 @@ async def store_composed(store: Store, parts: AsyncIterator[Part], root_type: st
 
     Bulk data waits in temporary files. No URI is ever fetched: what has no part fails its instance.
     """
-    with tempfile.TemporaryDirectory(prefix="dicom-bulk-") as folder:
-        datasets, sources = await _receive(store, parts, root_type, Path(folder))
+    with tempfile.TemporaryDirectory(prefix="dicom-bulk-") as folder, Growing(store.share) as room:
+        datasets, sources = await _receive(store, parts, root_type, Path(folder), room)
         for dataset in datasets:
             try:
                 pieces = await asyncio.to_thread(compose, dataset, sources)
@@ -39,7 +40,7 @@ async def store_composed(store: Store, parts: AsyncIterator[Part], root_type: st
 
 
 async def _receive(
-    store: Store, parts: AsyncIterator[Part], root_type: str, folder: Path
+    store: Store, parts: AsyncIterator[Part], root_type: str, folder: Path, room: Growing
 ) -> tuple[list[DataSet], Sources]:
     datasets: list[DataSet] = []
     sources: Sources = {}
@@ -49,6 +50,7 @@ async def _receive(
         if media_type in (DICOM_JSON, JSON, DICOM_XML):
             body = await _read(part, left)
             left -= len(body)
+            await room.grow((MAX_METADATA - left) * PARSED)
             datasets += await asyncio.to_thread(_parse, body, media_type)
         elif part.content_location:
             spooled += 1

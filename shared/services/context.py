@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from shared.audit import Trail
 from shared.services.background import Background
 from shared.services.known_tags import KnownTags
+from shared.services.room import Room
 from shared.services.waiting import Waiting
 from shared.services.watcher import Watcher
 from shared.settings import Settings, settings
@@ -34,6 +35,7 @@ class Services:
     inbox: Inbox | None = None
     inbox_errors: Inbox | None = None
     audit: Trail = field(default_factory=Trail)
+    room: Room = field(default_factory=lambda: Room(settings().max_dataset_memory))
 
     @property
     def inboxes(self) -> list[Inbox]:

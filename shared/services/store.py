@@ -17,12 +17,13 @@ from shared.dicom.scanner import Scanner
 from shared.dicomweb.codes import FailureReason
 from shared.dicomweb.store_answer import Failed, Outcome, Stored
 from shared.dicomweb.urls import instance_url
-from shared.errors import InvalidInstance, StorageError
+from shared.errors import InvalidInstance, ServiceUnavailable, StorageError
 from shared.services.aside import put_aside, remove
 from shared.services.context import Services
 from shared.services.indexing import Draft, commit, extended_attributes
 from shared.services.preamble import with_preamble
 from shared.services.records import Refused, admit, refusal
+from shared.services.room import Growing, Share
 from shared.storage.blobs.names import InstanceBlob
 from shared.storage.index.model import InstanceKey
 from shared.storage.index.port import CommitMode, CommitResult
@@ -38,8 +39,6 @@ SMALL_INSTANCE = 1024 * 1024
 WINDOW_INSTANCES = 64
 WINDOW_BYTES = 16 * 1024 * 1024
 PARALLEL_PUTS = 8
-SCANNED_AT_ONCE = 64 * 1024
-"""Bytes; deflated ones can be a thousand times as many."""
 SLOW_SECONDS = 0.02
 
 
@@ -92,6 +91,8 @@ class Store:
         self._committing: asyncio.Task[list[Outcome]] | None = None
         self._outcomes: list[Outcome] = []
         self._puts = asyncio.Semaphore(PARALLEL_PUTS)
+        self.share = Share(services.room)
+        """Its share of the memory for data sets."""
         self.stored: list[InstanceKey] = []
         """The instances that were stored so far."""
         self.storage_failed = False
@@ -137,14 +138,17 @@ class Store:
         request = self._request
         blob = InstanceBlob(request.partition, version, request.mode, request.api_version).name
         try:
-            scan = _Scan(self._request, version, blob, await extended_attributes(self._services))
-            await self._services.blobs.put(blob, scan.through(chunks))
-            written = scan.written()
+            extended = await extended_attributes(self._services)
+            with Growing(self.share) as room:
+                scan = _Scan(self._request, version, blob, extended, room)
+                await self._services.blobs.put(blob, scan.through(chunks))
+                written = scan.written()
+                del scan
             record = await put_aside(self._services.blobs, written.draft.record)
             return replace(written, draft=replace(written.draft, record=record))
         except Refused as refused:
             return refused.failure
-        except StorageError as error:
+        except (StorageError, ServiceUnavailable) as error:
             self.storage_failed = True
             logger.error("An instance could not be written to the blob store: %s", describe(error))
             return Failed(FailureReason.PROCESSING_FAILURE)
@@ -206,8 +210,11 @@ class Store:
 class _Scan:
     """Reads an instance as it passes by on its way to the blob store."""
 
-    def __init__(self, request: StoreRequest, version: int, blob: str, extended: Sequence[Attribute]) -> None:
+    def __init__(
+        self, request: StoreRequest, version: int, blob: str, extended: Sequence[Attribute], room: Growing
+    ) -> None:
         self._request = request
+        self._room = room
         self._version = version
         self._blob = blob
         self._extended = extended
@@ -218,8 +225,13 @@ class _Scan:
     async def through(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """Give the chunks on; before the last byte is made durable, raise Refused if the instance can't be taken."""
         async for chunk in chunks:
-            for start in range(0, len(chunk), SCANNED_AT_ONCE):
-                await self._step(self._scanner.feed, chunk[start : start + SCANNED_AT_ONCE])
+            rest = chunk
+            while rest:
+                at_once = self._scanner.at_once
+                await self._step(self._scanner.feed, rest[:at_once])
+                rest = rest[at_once:]
+                if self._scanner.memory > self._room.enough:
+                    await self._room.grow(self._scanner.memory)
             yield chunk
         self._written = await self._step(self._admit, await self._step(self._scanner.finish))
 
@@ -238,7 +250,7 @@ class _Scan:
         request = self._request
         admitted = admit(part10, request.study, request.api_version, self._extended)
         record = admitted.record(request.partition, self._version, self._blob, part10)
-        kept = admitted.dataset if part10.length <= SMALL_INSTANCE else None
+        kept = admitted.dataset if self._room.light and part10.length <= SMALL_INSTANCE else None
         return _Written(Draft(record, kept), admitted.sop_class, admitted.comments, admitted.multi_valued)
 
     def written(self) -> _Written:
