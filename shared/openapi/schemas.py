@@ -56,6 +56,7 @@ def _object(required: Sequence[str] = (), **properties: Json) -> Json:
     return shown | {"required": list(required)} if required else shown
 
 
+_OF_PRIVATE: Json = {"type": "string", "description": "Needed for private attributes."}
 _LEVEL = one_of("study", "series", "instance")
 _OPERATION = {"id": TEXT, "href": URL}
 _KEY = {"studyInstanceUid": TEXT, "seriesInstanceUid": TEXT, "sopInstanceUid": TEXT, "partitionName": TEXT}
@@ -89,8 +90,8 @@ SCHEMAS: dict[str, Json] = {
     "NewExtendedQueryTag": _object(
         ("path", "level"),
         path=text(TAG, 64),
-        vr=one_of(*SUPPORTED_VRS.split()) | {"description": "Needed for private attributes."},
-        privateCreator={"type": "string", "description": "Needed for private attributes."},
+        vr={"nullable": True, "enum": [*SUPPORTED_VRS.split(), None], **_OF_PRIVATE},
+        privateCreator={"nullable": True, **_OF_PRIVATE},
         level=one_of(*LEVELS),
     )
     | {"example": {"path": "00102180", "level": "Study"}},
