@@ -9,7 +9,8 @@ import socket
 import sys
 from pathlib import Path
 
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
@@ -22,6 +23,10 @@ from shared.settings import settings
 from shared.storage.adapters import is_folder
 
 GRACE_SECONDS = 30
+MOST_CONNECTIONS = 512
+"""Of one worker. Most systems let a process have 1024 files open, and it needs some for what it stores."""
+LONGEST_WAIT = 60
+"""Seconds for the head of a request, or the next one; the server takes no more."""
 
 
 def arguments() -> argparse.Namespace:
@@ -149,6 +154,9 @@ def serve(chosen: argparse.Namespace) -> None:
         workers_kill_timeout=GRACE_SECONDS,
         respawn_failed_workers=True,
         websockets=False,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=round(1000 * min(settings().idle_seconds, LONGEST_WAIT))),
+        backpressure=MOST_CONNECTIONS,
         log_level=LogLevels.warning,
     ).serve()
 

@@ -35,8 +35,10 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]
 
 
 @pytest.fixture(scope="module")
-def strict(limited: RunningServer, http: httpx.Client) -> Api:
-    return Api(http, f"{limited.url}/v2")
+def strict(limited: RunningServer) -> Iterator[Api]:
+    """Its API, each request on a connection of its own: the server soon closes those on which nothing comes."""
+    with httpx.Client(timeout=60.0, limits=httpx.Limits(max_keepalive_connections=0)) as client:
+        yield Api(client, f"{limited.url}/v2")
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +105,31 @@ def test_headers_below_the_limit_pass(strict: Api) -> None:
 class TestTime:
     def head(self, length: int = 100_000) -> bytes:
         return request_head("POST", "/v2/studies", f"Content-Type: {DICOM}", f"Content-Length: {length}")
+
+    @pytest.mark.parametrize("begun", [b"", b"GET /v2/stu", b"GET /v2/studies HTTP/1.1\r\nHost: x\r\nX-Slow:"])
+    def test_a_head_that_does_not_come_ends_the_connection(self, strict: Api, begun: bytes) -> None:
+        with connection(strict.base) as opened:
+            opened.sendall(begun)
+            opened.settimeout(IDLE + 5)
+            assert opened.recv(100) == b""
+
+    def test_a_head_that_trickles_does_so_too(self, strict: Api) -> None:
+        with connection(strict.base) as opened:
+            opened.settimeout(IDLE / 10)
+            opened.sendall(b"GET /v2/studies HTTP/1.1\r\n")
+            for _ in range(50):
+                opened.sendall(b"X-Slow: 1\r\n")
+                with suppress(TimeoutError):
+                    assert opened.recv(1) == b""
+                    return
+        raise AssertionError("The server goes on waiting for a head that comes line by line.")
+
+    def test_a_connection_without_a_next_request_ends(self, strict: Api) -> None:
+        with connection(strict.base) as opened:
+            opened.sendall(request_head("GET", "/v2/partitions"))
+            assert read_answer(opened).status == 200
+            opened.settimeout(IDLE + 5)
+            assert opened.recv(1) == b""
 
     @pytest.mark.parametrize("begun", [b"", bytes(1000)], ids=["nothing", "a part"])
     def test_a_body_that_does_not_come_is_408(self, strict: Api, begun: bytes) -> None:
