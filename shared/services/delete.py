@@ -1,5 +1,6 @@
 """Deleting: the index forgets at once, the blobs are removed later by ``purge``."""
 
+import asyncio
 import logging
 import time
 
@@ -17,7 +18,7 @@ RETRY_AFTER_SECONDS = 3600.0
 
 
 async def delete(services: Services, scope: Scope) -> int:
-    """Remove a study, series or instance from every answer. Gives how many instances that was.
+    """Remove a study, series or instance from every answer, of every process. Gives how many instances that was.
 
     Raises NotFound when there is nothing.
     """
@@ -28,6 +29,7 @@ async def delete(services: Services, scope: Scope) -> int:
         await bury(services, blobs)
     except StorageError as error:
         logger.error("What was deleted could not be noted beside the blobs: %s", describe(error))
+    await asyncio.sleep(services.index.settle_seconds)
     return len(blobs)
 
 

@@ -1,5 +1,6 @@
 """Committing records to the index, each with the values it gives to extended query tags. Nothing else commits any."""
 
+import asyncio
 import logging
 import time
 import zlib
@@ -46,6 +47,8 @@ async def extended_attributes(services: Services) -> tuple[Attribute, ...]:
 async def commit(services: Services, drafts: Sequence[Draft], mode: CommitMode) -> list[CommitResult]:
     """Make the records visible, one result each, as ``Index.commit`` does. Raises StorageError.
 
+    Where instances were replaced, this returns when no process gives the old ones any more.
+
     A value that can't be indexed is an error of its tag, just as if the instance had been there before the tag.
     """
     tags = await services.known_tags.current(services.index.tags)
@@ -58,6 +61,8 @@ async def commit(services: Services, drafts: Sequence[Draft], mode: CommitMode) 
             tags = await services.known_tags.after(tags, services.index.tags)
             continue
         await _record(services, errors, records, results)
+        if CommitResult.REPLACED in results:
+            await asyncio.sleep(services.index.settle_seconds)
         return results
     raise StorageError("The extended query tags changed time and again.")
 

@@ -54,6 +54,10 @@ class Index(Protocol):
     def operations(self) -> Operations:
         """The long work."""
 
+    @property
+    def settle_seconds(self) -> float:
+        """How long after a delete or a replacement another process may still look up what is gone."""
+
     async def open(self) -> None:
         """Connect and set up what is missing; safe to call in several processes at once."""
 

@@ -11,7 +11,17 @@ import pytest
 from shared.dicom.conditions import Equal, Order, Range
 from shared.dicom.model import Level
 from shared.errors import PayloadTooLarge, StorageError
-from shared.storage.index.cosmos import Account, CosmosIndex, container, parents, patience, reads, search, writer
+from shared.storage.index.cosmos import (
+    Account,
+    CosmosIndex,
+    container,
+    parents,
+    patience,
+    reads,
+    recent,
+    search,
+    writer,
+)
 from shared.storage.index.model import DEFAULT_PARTITION, InstanceKey, Scope, Search
 from shared.storage.index.port import CommitResult
 from tests.azure.cosmos import CosmosStandIn, Fault
@@ -68,6 +78,70 @@ async def test_work_takes_few_calls(
     cosmos_stand_in.forget_counts()
     await work(index)
     assert sorted(call.kind for call in cosmos_stand_in.calls()) == sorted(f"item.{kind}" for kind in calls)
+
+
+# Instances looked up a moment ago
+
+
+async def test_an_instance_looked_up_again_takes_no_call(cosmos_stand_in: CosmosStandIn, index: CosmosIndex) -> None:
+    await commit(index, it := record())
+    found = await index.instance(it.key)
+    cosmos_stand_in.forget_counts()
+    assert await index.instance(it.key) == found
+    assert cosmos_stand_in.calls() == []
+
+
+async def test_what_this_process_deletes_or_replaces_it_does_not_give_again(index: CosmosIndex) -> None:
+    await commit(index, it := record())
+    assert await index.instance(it.key) == as_stored(it)
+    await put(index, later := record())
+    assert await index.instance(it.key) == as_stored(later)
+    await index.delete(Scope(DEFAULT_PARTITION, "1"), DUE)
+    assert await index.instance(it.key) is None
+
+
+async def test_no_process_gives_what_another_one_has_deleted_or_replaced(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may do so until the change has settled, which is when the change is answered."""
+    monkeypatch.setattr(recent, "LEASE_SECONDS", 0.2)
+    index, other = await process(), await process()
+    await commit(index, it := record())
+    assert await other.instance(it.key) == as_stored(it)
+    await put(index, later := record())
+    assert await other.instance(it.key) == as_stored(it)
+    await asyncio.sleep(0.2)
+    assert await other.instance(it.key) == as_stored(later)
+    await index.delete(Scope(DEFAULT_PARTITION, "1"), DUE)
+    await asyncio.sleep(0.2)
+    assert await other.instance(it.key) is None
+
+
+async def test_a_lease_begins_before_the_instance_is_read(
+    cosmos_stand_in: CosmosStandIn, index: CosmosIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recent, "LEASE_SECONDS", 0.2)
+    await commit(index, it := record())
+    cosmos_stand_in.faults(Fault(kind="item.read", delay_ms=250))
+    assert await index.instance(it.key) == as_stored(it)
+    cosmos_stand_in.forget_counts()
+    assert await index.instance(it.key) == as_stored(it)
+    assert cosmos_stand_in.counts()["item.read"].calls == 1
+
+
+async def test_few_instances_are_remembered_and_no_large_ones(
+    cosmos_stand_in: CosmosStandIn, index: CosmosIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recent, "MOST_INSTANCES", 1)
+    monkeypatch.setattr(recent, "LEASE_SECONDS", 60.0)
+    first, last, large = record(instance="1"), record(instance="2"), record(instance="3", metadata=bytes(70_000))
+    await commit(index, first, last, large)
+    for it in (first, last, large):
+        await index.instance(it.key)
+    cosmos_stand_in.forget_counts()
+    for it in (last, first, large, large):
+        await index.instance(it.key)
+    assert cosmos_stand_in.counts()["item.read"].calls == 3
 
 
 async def test_commits_that_wait_together_share_a_batch(cosmos_stand_in: CosmosStandIn, index: CosmosIndex) -> None:
@@ -249,6 +323,7 @@ async def test_a_read_whose_call_fails_once_gives_the_same(
 ) -> None:
     monkeypatch.setattr(reads, "PAGE_INSTANCES", 5)
     monkeypatch.setattr(container, "MOST_ROWS_AT_ONCE", 4)
+    monkeypatch.setattr(recent, "LEASE_SECONDS", 0.0)
     await commit(index, *(record("1", f"1.{n % 2}", f"{n}", PatientID="P") for n in range(12)), study("2"), study("3"))
     await index.delete(Scope(DEFAULT_PARTITION, "1", "1.0"), DUE)
     for _ in range(2):
@@ -263,8 +338,9 @@ async def test_a_read_whose_call_fails_once_gives_the_same(
 
 
 async def test_replicas_that_lag_behind_do_not_make_it_look_as_if_nothing_were_there(
-    cosmos_stand_in: CosmosStandIn, index: CosmosIndex
+    cosmos_stand_in: CosmosStandIn, index: CosmosIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(recent, "LEASE_SECONDS", 0.0)
     await commit(index, it := record())
     assert await index.instance(it.key) is not None
     cosmos_stand_in.faults(Fault(kind="item.read", status=404, substatus=1002, times=None))

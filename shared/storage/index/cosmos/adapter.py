@@ -13,6 +13,7 @@ from shared.storage.index.cosmos.operations import CosmosOperations
 from shared.storage.index.cosmos.partitions import Partitions
 from shared.storage.index.cosmos.patience import Patience
 from shared.storage.index.cosmos.plan import draft
+from shared.storage.index.cosmos.recent import LEASE_SECONDS, RecentInstances
 from shared.storage.index.cosmos.search import find
 from shared.storage.index.cosmos.tags import CosmosTags
 from shared.storage.index.cosmos.writer import Writer
@@ -50,6 +51,7 @@ class CosmosIndex:
         self._operations = CosmosOperations(account.catalog)
         self._tags = CosmosTags(account.index, account.catalog)
         self._feed = CosmosFeed(account.index, account.feed, account.catalog)
+        self._recent = RecentInstances()
 
     @property
     def tags(self) -> CosmosTags:
@@ -62,6 +64,10 @@ class CosmosIndex:
     @property
     def feed(self) -> CosmosFeed:
         return self._feed
+
+    @property
+    def settle_seconds(self) -> float:
+        return LEASE_SECONDS
 
     async def open(self) -> None:
         try:
@@ -85,7 +91,11 @@ class CosmosIndex:
     ) -> list[CommitResult]:
         drafts = [draft(record, mode, purge_due) for record in records]
         await self._partitions.ensure({record.key.partition: None for record in records})
-        outcomes = await self._writer.commit(drafts)
+        try:
+            outcomes = await self._writer.commit(drafts)
+        finally:
+            if mode is CommitMode.REPLACE:
+                self._recent.forget()
         errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if errors and len(errors) == len(outcomes):
             raise errors[0]
@@ -95,7 +105,10 @@ class CosmosIndex:
 
     async def delete(self, scope: Scope, purge_due: float) -> list[str]:
         study = (scope.partition, scope.study or "")
-        return await self._writer.change(study, partial(delete, self._index, scope, purge_due))
+        try:
+            return await self._writer.change(study, partial(delete, self._index, scope, purge_due))
+        finally:
+            self._recent.forget()
 
     def revision(self) -> int | None:
         return None
@@ -104,7 +117,13 @@ class CosmosIndex:
         return await find(self._index, search)
 
     async def instance(self, key: InstanceKey) -> StoredInstance | None:
-        return await reads.instance(self._index, key)
+        if (recent := self._recent.find(key)) is not None:
+            return recent
+        asked = self._recent.now()
+        found = await reads.instance(self._index, key)
+        if found is not None:
+            self._recent.remember(found, asked)
+        return found
 
     def instances(self, scope: Scope) -> AsyncIterator[StoredInstance]:
         return reads.instances(self._index, scope)

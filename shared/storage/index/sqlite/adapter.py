@@ -58,6 +58,10 @@ class SqliteIndex:
     def operations(self) -> SqliteOperations:
         return self._operations
 
+    @property
+    def settle_seconds(self) -> float:
+        return 0.0
+
     async def open(self) -> None:
         await asyncio.to_thread(self._open)
 
