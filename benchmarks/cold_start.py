@@ -63,8 +63,10 @@ def _told(settings: Mapping[str, str]) -> list[_Import]:
         env={**os.environ, **_SETTINGS, **settings},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    if done.returncode:
+        raise RuntimeError(f"{_MODULE} can't be imported:\n{done.stderr[-2000:]}")
     found = _LINE.finditer(done.stderr)
     lines = [_Import(int(each["all"]) / 1e6, len(each["indent"]) // 2, each["name"]) for each in found]
     while lines[-1].name != _MODULE:

@@ -82,8 +82,9 @@ when it is on the disk.
 
 A server may remember what it answered. “{Asked.AGAIN.value}” lets it: few requests come again and again, as in
 the figures that the bars were set by. “{Asked.ANEW.value}” does not: the archive is changed before, then no request
-comes twice (they ask the same, percent-encoded in another way each). “{Asked.CHANGING.value}” is the first
-while another client stores {BESIDE:.0f} small instances a second.
+to this service comes twice (they ask the same, percent-encoded in another way each; peers that remember no searches
+are asked plainly). “{Asked.CHANGING.value}” is the first while another client stores {BESIDE:.0f} small
+instances a second.
 """
 _GROWN = """The index holds so many instances, 40 a series, 80 a study, five studies a day; their metadata are those of
 a CT slice. Each search finds as much at every size. No request comes twice, so that no answer comes from memory.

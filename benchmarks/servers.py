@@ -18,6 +18,7 @@ import psutil
 
 ROOT = Path(__file__).parent.parent
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+PROGRAM = ("-m", "local")
 START_SECONDS = 60.0
 STOP_SECONDS = 40.0
 
@@ -31,12 +32,16 @@ class Usage:
 
 
 class Server:
-    """A running DICOMweb server. ``url`` is what resource paths are added to."""
+    """A running DICOMweb server. ``url`` is what resource paths are added to.
 
-    def __init__(self, name: str, url: str, process: psutil.Process | None = None) -> None:
+    ``remembers`` tells that it may answer a request from memory. Orthanc does not; nor does it decode queries.
+    """
+
+    def __init__(self, name: str, url: str, process: psutil.Process | None = None, *, remembers: bool = False) -> None:
         self.name = name
         self.url = url
         self.process = process
+        self.remembers = remembers
 
     def usage(self) -> Usage | None:
         """None of a server that was not started here."""
@@ -56,14 +61,18 @@ def _peak(process: psutil.Process) -> int:
 
 @contextmanager
 def this_service(
-    folder: Path, settings: Mapping[str, str] | None = None, options: Sequence[str] = ()
+    folder: Path,
+    settings: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
+    program: Sequence[str] = PROGRAM,
 ) -> Iterator[Server]:
-    """The embedded host with its defaults, over ``folder/data``; ``options`` are further ones of its command line."""
+    """The embedded host with its defaults, over ``folder/data``; ``options`` are further ones of its command line,
+    ``program`` what Python is to run instead."""
     port = free_port()
-    command = [sys.executable, "-m", "local", "--port", str(port), "--data", str(folder / "data"), *options]
+    command = [sys.executable, *program, "--port", str(port), "--data", str(folder / "data"), *options]
     origin = f"http://127.0.0.1:{port}"
     with running(command, folder, f"{origin}/health/check", settings) as process:
-        yield Server("this service", f"{origin}/v2", process)
+        yield Server("this service", f"{origin}/v2", process, remembers=True)
 
 
 @contextmanager

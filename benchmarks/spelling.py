@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 def spelled(path: str, number: int) -> str:
     """Another way to write a path that ends in a parameter: the number's bits choose which characters of its value are
-    percent-encoded (RFC 3986 6.2.2.2 has them mean the same). Names stay, since not every peer decodes them."""
+    percent-encoded (RFC 3986 6.2.2.2 has them mean the same)."""
     head, mark, value = path.rpartition("=")
     written = [f"%{ord(each):02X}" if number >> place & 1 else each for place, each in enumerate(value)]
     return head + mark + "".join(written)
