@@ -19,6 +19,9 @@ NO_SUCH_PARTITION = "Specified PartitionName does not exist."
 CREATING = {"store", "store_in_study", "replace", "replace_in_study", "offer_upload", "receive_upload"}
 """Functions to which a partition of a new name is welcome."""
 
+UNRESTRICTED = {"metrics"}
+"""Functions that tell of all partitions together."""
+
 EVERYWHERE = set(PLACES)
 ALL = dict.fromkeys(DataAction, EVERYWHERE)
 
@@ -64,7 +67,7 @@ def expected(route: RegisteredRoute, place: Place | None, grants: Mapping[DataAc
         return ALLOWED
     assert route.action
     where = grants.get(route.action, set())
-    if not where or (route.action is TAGS and where != EVERYWHERE):
+    if not where or (where != EVERYWHERE and (route.action is TAGS or route.name in UNRESTRICTED)):
         return FORBIDDEN
     if place is None:
         return ALLOWED
