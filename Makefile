@@ -9,6 +9,8 @@ BENCH ?=
 export PYTHON313 ?=
 
 BIN := .venv/bin
+APT := apt-get install --yes --quiet --no-install-recommends wrk orthanc orthanc-dicomweb
+ORTHANC := /usr/share/orthanc/plugins/libOrthancDicomWeb.so
 
 .PHONY: run demo test lint bench clean
 
@@ -28,7 +30,7 @@ lint: .venv/.dev
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive function_app.py functions shared local
 
 bench: .venv/.bench tests/azure/node_modules/.installed  ## side by side with Orthanc; BENCH="--short" for one minute, BENCH=--help for more
-	@command -v wrk >/dev/null && test -e /usr/sbin/Orthanc || apt-get install --yes --quiet wrk orthanc orthanc-dicomweb
+	@command -v wrk >/dev/null && test -e $(ORTHANC) || $(APT) || { apt-get update --quiet && $(APT); }
 	$(BIN)/python -m benchmarks $(BENCH)
 
 clean:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.audit import audit_costs
 from benchmarks.cold_start import AZURE, imported
 from benchmarks.costs import costs
 from benchmarks.first_byte import wait
@@ -23,13 +24,13 @@ from benchmarks.stand_ins import AZURITE
 from benchmarks.works import WORKS, Asked, Setup
 
 RESULTS = Path(__file__).parent / "results"
-PARTS = ("peers", "growth", "study", "azure", "start")
+PARTS = ("peers", "growth", "study", "azure", "audit", "start")
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
     """How much is done of everything. ``growth_seconds`` is each search's at each size, ``starts`` and ``requests`` are
-    those of the large study."""
+    those of the large study, ``audits`` the rounds with and without the audit."""
 
     setup: Setup
     rounds: int
@@ -41,10 +42,11 @@ class Extent:
     requests: int
     times: int
     imports: int
+    audits: int
 
 
-FULL = Extent(Setup(15, 6, 2000, 30_000), 3, 3, SIZES, 3, 3_000, 5, 50, 100, 5)
-SHORT = Extent(Setup(3, 1, 200, 6_000), 1, 0.5, (), 1, 1_000, 1, 5, 10, 2)
+FULL = Extent(Setup(15, 6, 2000, 30_000), 3, 3, SIZES, 3, 3_000, 5, 50, 100, 5, 15)
+SHORT = Extent(Setup(3, 1, 200, 6_000), 1, 0.5, (), 1, 1_000, 1, 5, 10, 2, 0)
 LEFT_OUT = frozenset({Asked.CHANGING})
 """Of the short form."""
 
@@ -113,6 +115,8 @@ def measure(chosen: argparse.Namespace, scratch: Path) -> Run:
         run.waits = wait(scratch / "study", extent.study, extent.starts, extent.requests)
     if "azure" in parts:
         run.costs = costs(scratch / "azure", extent.times)
+    if "audit" in parts and extent.audits:
+        run.audits = audit_costs(scratch / "audit", extent.audits)
     return run
 
 

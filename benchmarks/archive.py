@@ -1,6 +1,5 @@
 """A large archive's index, filled through its port: there are no files, and metadata are copies of one slice's."""
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -65,12 +64,8 @@ def studies(instances: int) -> list[Study]:
     return [Study(number) for number in range(instances // _STUDY_INSTANCES)]
 
 
-def fill(file: Path, instances: int) -> None:
+async def fill(file: Path, instances: int) -> None:
     """Make an index of so many instances."""
-    asyncio.run(_fill(file, instances))
-
-
-async def _fill(file: Path, instances: int) -> None:
     index = SqliteIndex(file)
     await index.open()
     try:

@@ -1,5 +1,6 @@
 """How cost grows with the archive: the same searches at ten to the third, fifth and sixth indexed instances."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ class Grown:
 def grow(folder: Path, sizes: Sequence[int], rounds: int, seconds: float) -> Grown:
     """Fill an archive of each size and measure them in turn."""
     for size in tqdm(sizes, desc="Filling archives", leave=False):
-        fill(folder / str(size) / "data" / "index.sqlite", size)
+        asyncio.run(fill(folder / str(size) / "data" / "index.sqlite", size))
     with ExitStack() as stack:
         servers = [stack.enter_context(this_service(folder / str(size))) for size in sizes]
         found: dict[str, list[list[Measured]]] = {search.name: [[] for _ in sizes] for search in SEARCHES}

@@ -7,6 +7,7 @@ from math import log10
 from pathlib import Path
 
 from benchmarks import tables
+from benchmarks.audit import Audited
 from benchmarks.cold_start import Imported
 from benchmarks.costs import Cost
 from benchmarks.first_byte import Waited
@@ -32,6 +33,7 @@ class Run:
     grown: Grown | None = None
     waits: Sequence[Waited] = ()
     costs: Sequence[Cost] = ()
+    audits: Sequence[Audited] = ()
     imports: Mapping[str, Imported] = field(default_factory=dict)
 
     def verdicts(self) -> dict[str, bool]:
@@ -41,6 +43,7 @@ class Run:
             found |= {f"growth: {each.name}": each.times_slower <= MOST_TIMES for each in self.grown.searches}
         found |= {f"first byte: {each.name}": each.met for each in self.waits}
         found |= {f"Azure: {each.name}": each.met for each in self.costs}
+        found |= {f"audit: {each.name}": each.met for each in self.audits}
         found |= {f"import: {name}": each.met for name, each in self.imports.items()}
         return {name: met for name, met in found.items() if met is not None}
 
@@ -64,6 +67,8 @@ def page(run: Run) -> str:
         parts += ["## A large study's first byte\n", _WAITED, tables.waiting(run.waits)]
     if run.costs:
         parts += ["## What works cost on Azure\n", _COSTED, tables.costing(run.costs)]
+    if run.audits:
+        parts += ["## What the audit costs a store\n", _AUDITED, tables.auditing(run.audits)]
     if run.imports:
         parts += ["## Cold start\n", tables.importing(run.imports)]
     return "\n".join(parts)
@@ -95,6 +100,8 @@ Later: the archive was changed before each request, so that no answer comes from
 _COSTED = """One client, one request at a time, one worker process; blobs in Azurite, index in the tests' stand-in for
 Cosmos DB, both of which count what they are asked. What comes afterwards, numbering the changes for the change feed,
 is not in it.
+"""
+_AUDITED = """Two servers of one worker take turns, one of which keeps no audit; what it costs is the median of all turns.
 """
 
 

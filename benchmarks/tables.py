@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping, Sequence
 from statistics import median
 
+from benchmarks.audit import MOST as AUDIT_BAR
+from benchmarks.audit import Audited
 from benchmarks.cold_start import BAR_SECONDS as IMPORT_BAR
 from benchmarks.cold_start import Imported
 from benchmarks.costs import Cost
@@ -116,6 +118,22 @@ def waiting(waits: Sequence[Waited]) -> str:
     ]
     head = ["ms, p50 / p99", "first byte, cold", "first byte, later", "last byte, later (p50)", "bar of both p50", ""]
     return table(head, lines)
+
+
+def auditing(audits: Sequence[Audited]) -> str:
+    """CPU time of stores, with the audit and without it."""
+    lines = [
+        [
+            each.name,
+            f"{each.without * 1e3:.2f}",
+            f"{each.audited * 1e3:.2f}",
+            f"{each.part:.1%}",
+            f"≤ {AUDIT_BAR:.0%}",
+            verdict(each.met),
+        ]
+        for each in audits
+    ]
+    return table(["CPU ms", "without", "with the audit", "more", "bar", ""], lines)
 
 
 def costing(costs: Sequence[Cost]) -> str:
