@@ -44,7 +44,11 @@ def document(routes: Iterable[Route], version: int, providers: Sequence[str] = (
             "securitySchemes": _schemes(providers),
             "parameters": {name: parameter.shown() for name, parameter in sorted(parameters.items())},
             "headers": HEADERS,
-            "responses": {str(status): _response(answer, with_body=True) for status, answer in ERRORS.items()},
+            "responses": {
+                _name(status, with_body=with_body): _response(answer, with_body=with_body)
+                for status, answer in ERRORS.items()
+                for with_body in (True, False)
+            },
             "schemas": SCHEMAS,
         },
     }
@@ -85,9 +89,13 @@ def _responses(route: Route, row: Described, *, with_body: bool) -> Json:
     errors = {*row.errors, *ANYWHERE, *guarded, *(READING if row.takes else ())} - row.answers.keys()
     shown = {str(status): _response(answer, with_body=with_body) for status, answer in row.answers.items()}
     for status in sorted(errors):
-        reference = {"$ref": f"#/components/responses/{status}"}
-        shown[str(status)] = reference if with_body else _response(ERRORS[status], with_body=False)
+        shown[str(status)] = {"$ref": f"#/components/responses/{_name(status, with_body=with_body)}"}
     return shown
+
+
+def _name(status: int, *, with_body: bool) -> str:
+    """An error among the components, as GET and others get it or as HEAD does."""
+    return f"{status}" if with_body else f"{status}.head"
 
 
 def _response(answer: Answer, *, with_body: bool) -> Json:
