@@ -101,7 +101,7 @@ _COSTED = """One client, one request at a time, one worker process; blobs in Azu
 Cosmos DB, both of which count what they are asked. What comes afterwards, numbering the changes for the change feed,
 is not in it.
 """
-_AUDITED = """Two servers of one worker take turns, one of which keeps no audit; what it costs is the median of all turns.
+_AUDITED = """Two servers of one worker take turns, one of which keeps no audit; the cost is the median of all turns.
 """
 
 
