@@ -9,6 +9,7 @@ import pytest
 from shared.services import known_tags, reindex
 from shared.services.context import Services, close_services, open_services
 from shared.settings import Settings
+from shared.storage.index.cosmos import adapter, recent
 from shared.storage.index.cosmos.tags import CosmosTags
 from tests.azure.azurite import Azurite
 from tests.azure.cosmos import CosmosAccount
@@ -46,10 +47,12 @@ def pair(request: pytest.FixtureRequest) -> Pair:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tags are known everywhere soon: here no process goes by old ones, and no commit takes, as long as any may."""
+    """Changes are known everywhere soon: here no process goes by old tags, and no commit takes, as long as any may."""
     for module in (known_tags, reindex):
         monkeypatch.setattr(module, "REMEMBERED_SECONDS", 0.2)
     monkeypatch.setattr(CosmosTags, "settle_seconds", 1.0)
+    for module in (adapter, recent):
+        monkeypatch.setattr(module, "LEASE_SECONDS", 0.3)
 
 
 @pytest.fixture
