@@ -18,8 +18,11 @@ DISABLED = "OTEL_SDK_DISABLED"
 SAMPLER = "OTEL_TRACES_SAMPLER"
 TEMPORALITY = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
 WORKER, LOGS_BY_US = "FUNCTIONS_WORKER_RUNTIME", "PYTHON_ENABLE_OPENTELEMETRY"
-TO_NOBODY_ELSE = ("APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL", "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED")
-"""Without these the exporters for Azure tell Microsoft of themselves, and ask for instructions."""
+NOTHING_ELSE = tuple(
+    f"APPLICATIONINSIGHTS_{name}"
+    for name in ("STATSBEAT_DISABLED_ALL", "CONTROLPLANE_DISABLED", "OPENTELEMETRY_RESOURCE_METRIC_DISABLED")
+)
+"""Without these the exporters for Azure tell Microsoft of themselves, ask for instructions, describe the machine."""
 
 TRACES_PER_SECOND = 5.0
 """Application Insights gets so many at most, unless ``SAMPLER`` says otherwise."""
@@ -60,7 +63,7 @@ def sampler() -> "Sampler | None":
 
 
 def _azure() -> Destination:
-    for name in TO_NOBODY_ELSE:
+    for name in NOTHING_ELSE:
         os.environ.setdefault(name, "true")
     from azure.monitor.opentelemetry.exporter import (
         AzureMonitorLogExporter,

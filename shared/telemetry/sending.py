@@ -22,7 +22,7 @@ INTERVAL = "OTEL_METRIC_EXPORT_INTERVAL"
 """The environment variable that says how many milliseconds pass between two times that metrics are sent."""
 DEFAULT_INTERVAL_MS = 60_000
 OBSERVE_SECONDS = 10.0
-FLUSH_SECONDS = 3.0
+FLUSH_SECONDS = 2.0
 """How long a process that ends waits for what it has not sent yet."""
 
 
