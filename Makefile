@@ -27,7 +27,7 @@ lint: .venv/.dev
 	$(BIN)/mypy
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive function_app.py functions shared local
 
-bench: .venv/.bench  ## side by side with Orthanc; BENCH="--short" for two minutes, BENCH=--help for more
+bench: .venv/.bench tests/azure/node_modules/.installed  ## side by side with Orthanc; BENCH="--short" for one minute, BENCH=--help for more
 	@command -v wrk >/dev/null && test -e /usr/sbin/Orthanc || apt-get install --yes --quiet wrk orthanc orthanc-dicomweb
 	$(BIN)/python -m benchmarks $(BENCH)
 

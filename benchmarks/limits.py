@@ -2,47 +2,103 @@
 
 import os
 import socket
+import sqlite3
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks import floor
+from benchmarks.reading import read
 
 CHUNK = bytes(range(256)) * 4096
 """1 MiB."""
 HALF = CHUNK[: 512 * 1024]
+FILES_ONE = "files of 512 KiB written and fsynced, 1 writer"
+FILES_EIGHT = "files of 512 KiB written and fsynced, 8 writers"
+SMALL_FILES_EIGHT = "files of 32 KiB written and fsynced, 8 writers"
+EMPTY_ANSWERS = "empty answers of the same HTTP server, 8 connections"
+HALF_ANSWERS = "answers of 512 KiB of the same HTTP server, 8 connections"
+COMMITS = "commits of a row to SQLite, durable"
+LOOPBACK = "bytes through one loopback connection"
+MEMORY = "bytes copied in memory"
 
 
-def limits(folder: Path, seconds: float) -> dict[str, tuple[float, str]]:
-    """Each limit's name with its figure and unit, measured over some seconds."""
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many a second."""
+
+    name: str
+    rate: float
+    unit: str = "1/s"
+
+    @property
+    def told(self) -> str:
+        return f"{self.rate / 1e9:.1f} GB/s" if self.unit == "B/s" else f"{self.rate:,.0f} {self.unit}"
+
+
+def limits(folder: Path, seconds: float) -> list[Limit]:
+    """Each measured over some seconds."""
     folder.mkdir(parents=True, exist_ok=True)
-    return {
-        "files of 512 KiB written and fsynced, one after the other": (_files(folder, seconds), "1/s"),
-        "fsyncs of 4 KiB appended to one file": (_appends(folder, seconds), "1/s"),
-        "bytes through one loopback connection": (_loopback(seconds) / 1e9, "GB/s"),
-        "bytes copied in memory": (_memory(seconds) / 1e9, "GB/s"),
-    }
+    with floor.server(folder / "floor") as origin:
+        empty, half = (read(origin, [path], {}, max(1.0, seconds)) for path in (floor.EMPTY, floor.HALF))
+    return [
+        Limit(FILES_ONE, _files(folder, HALF, 1, seconds)),
+        Limit(FILES_EIGHT, _files(folder, HALF, 8, seconds)),
+        Limit(SMALL_FILES_EIGHT, _files(folder, CHUNK[: 32 * 1024], 8, seconds)),
+        Limit(COMMITS, _commits(folder, seconds)),
+        Limit(EMPTY_ANSWERS, empty.requests / empty.seconds),
+        Limit(HALF_ANSWERS, half.requests / half.seconds),
+        Limit(LOOPBACK, _loopback(seconds), "B/s"),
+        Limit(MEMORY, _memory(seconds), "B/s"),
+    ]
 
 
-def _files(folder: Path, seconds: float) -> float:
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        count, began = 0, time.perf_counter()
-        while time.perf_counter() - began < seconds:
-            file = os.open(f"{scratch}/{count}", os.O_CREAT | os.O_WRONLY)
-            os.write(file, HALF)
-            os.fsync(file)
-            os.close(file)
-            count += 1
-        return count / (time.perf_counter() - began)
+def _rate(work: Callable[[], object], seconds: float) -> float:
+    count, began = 0, time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        work()
+        count += 1
+    return count / (time.perf_counter() - began)
 
 
-def _appends(folder: Path, seconds: float) -> float:
-    with tempfile.NamedTemporaryFile(dir=folder) as scratch:
-        count, began = 0, time.perf_counter()
-        while time.perf_counter() - began < seconds:
-            os.write(scratch.fileno(), CHUNK[:4096])
-            os.fsync(scratch.fileno())
-            count += 1
-        return count / (time.perf_counter() - began)
+def _files(folder: Path, content: bytes, writers: int, seconds: float) -> float:
+    with tempfile.TemporaryDirectory(dir=folder) as scratch, ThreadPoolExecutor(writers) as threads:
+        names = (f"{scratch}/{writer}-" for writer in range(writers))
+        return sum(threads.map(lambda name: _rate(_Writer(name, content), seconds), names))
+
+
+class _Writer:
+    """Writes a file more at each call, and waits until it is on the disk."""
+
+    def __init__(self, name: str, content: bytes) -> None:
+        self._name = name
+        self._content = content
+        self._number = 0
+
+    def __call__(self) -> None:
+        self._number += 1
+        file = os.open(f"{self._name}{self._number}", os.O_CREAT | os.O_WRONLY)
+        os.write(file, self._content)
+        os.fsync(file)
+        os.close(file)
+
+
+def _commits(folder: Path, seconds: float) -> float:
+    with tempfile.TemporaryDirectory(dir=folder) as scratch, closing(_database(f"{scratch}/sqlite")) as database:
+        return _rate(lambda: database.execute("INSERT INTO rows VALUES (zeroblob(3000))"), seconds)
+
+
+def _database(file: str) -> sqlite3.Connection:
+    database = sqlite3.connect(file, isolation_level=None)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    database.execute("CREATE TABLE rows (content BLOB)")
+    return database
 
 
 def _loopback(seconds: float) -> float:
@@ -68,8 +124,8 @@ def _send(listener: socket.socket, seconds: float) -> None:
 
 def _memory(seconds: float) -> float:
     source, target = CHUNK * 64, bytearray(len(CHUNK) * 64)
-    count, began = 0, time.perf_counter()
-    while time.perf_counter() - began < seconds:
+
+    def copy() -> None:
         target[:] = source
-        count += 1
-    return count * len(source) / (time.perf_counter() - began)
+
+    return _rate(copy, seconds) * len(source)

@@ -11,16 +11,21 @@ CONNECTIONS = 8
 THREADS = 2
 
 _SCRIPT = """
-local paths = {%(paths)s}
 local headers = {%(headers)s}
-local at = math.random(#paths)
 local requests = {}
+local at = 0
+local threads = 0
+setup = function(thread)
+  thread:set("number", threads)
+  threads = threads + 1
+end
 init = function()
-  for number, path in ipairs(paths) do requests[number] = wrk.format("GET", path, headers) end
+  for path in io.lines(%(file)s) do requests[#requests + 1] = wrk.format("GET", path, headers) end
+  at = number - %(threads)d
 end
 request = function()
-  at = at %% #requests + 1
-  return requests[at]
+  at = (at + %(threads)d) %% #requests
+  return requests[at + 1]
 end
 done = function(summary, latency)
   io.write(string.format(
@@ -49,14 +54,13 @@ class Read:
 
 
 def read(origin: str, paths: Sequence[str], headers: Mapping[str, str], seconds: float) -> Read:
-    """GET the paths, one after the other and again, over 8 connections. Raises RuntimeError if any of them fails."""
-    script = _SCRIPT % {
-        "paths": ", ".join(map(json.dumps, paths)),
-        "headers": ", ".join(f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in headers.items()),
-    }
+    """GET the paths, one after the other and again, over 8 connections; the threads take turns, so that none comes
+    twice before all came once. Raises RuntimeError if any of them fails."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "load.lua"
-        file.write_text(script)
+        listed, file = Path(folder) / "paths", Path(folder) / "load.lua"
+        listed.write_text("\n".join(paths))
+        headed = ", ".join(f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in headers.items())
+        file.write_text(_SCRIPT % {"file": json.dumps(str(listed)), "headers": headed, "threads": THREADS})
         command = ["wrk", f"-t{THREADS}", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s", "--timeout", "60s"]
         done = subprocess.run([*command, "-s", str(file), origin], capture_output=True, text=True, check=True)
     found = Read(**json.loads(done.stdout[done.stdout.rindex("{") :]))

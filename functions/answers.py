@@ -11,10 +11,12 @@ from typing import cast
 from azurefunctions.extensions.http.fastapi import Request, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from functions.patience import Patience
 from shared.dicomweb.accept import quality
 from shared.dicomweb.conditional import not_modified
 from shared.dicomweb.problem import problem
 from shared.services.offload import offload
+from shared.settings import settings
 from shared.telemetry import describe
 
 logger = logging.getLogger(__name__)
@@ -89,6 +91,8 @@ class StreamedAnswer(StreamingResponse):
 
     ended: Ended | None = None
     """Awaited once, before the last of the body is sent or after it broke off."""
+    let_go: Callable[[], object] | None = None
+    """Called when it is over, or may be before: when nobody holds the answer any more."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._sent = 0
@@ -96,16 +100,25 @@ class StreamedAnswer(StreamingResponse):
         self._length = None if length is None else int(length)
         body = self.body_iterator = gathered(cast("AsyncGenerator[bytes]", self.body_iterator))
         try:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            async for chunk in body:
-                await self._pass_on(chunk, send)
-                if self._sent >= LONG:
-                    await super().__call__(scope, receive, send)
-                    return
-            await self._finish(send)
+            with Patience(send, settings().idle_seconds) as patient:
+                await self._give(body, scope, receive, patient)
+        except TimeoutError:
+            logger.warning("An answer was broken off: the client took nothing of it for too long.")
+            raise RuntimeError("The answer broke off.") from None
         finally:
             await self._end(complete=False)
             await body.aclose()
+            if self.let_go is not None:
+                self.let_go()
+
+    async def _give(self, body: AsyncIterator[bytes], scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async for chunk in body:
+            await self._pass_on(chunk, send)
+            if self._sent >= LONG:
+                await super().__call__(scope, receive, send)
+                return
+        await self._finish(send)
 
     async def stream_response(self, send: Send) -> None:
         """What is left of the body; Starlette calls it beside its wait for a disconnect.

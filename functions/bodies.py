@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 
 from azurefunctions.extensions.http.fastapi import Request
 
+from functions.patience import impatient
 from shared.errors import PayloadTooLarge, UnsupportedMediaType
+from shared.settings import settings
 
 
 def require_no_coding(request: Request) -> None:
@@ -16,12 +18,12 @@ def require_no_coding(request: Request) -> None:
 
 
 async def limited(request: Request, limit: int | None) -> AsyncIterator[bytes]:
-    """The body's chunks. Raises PayloadTooLarge once they are more than ``limit`` bytes."""
+    """The body's chunks. Raises PayloadTooLarge beyond ``limit`` bytes, RequestTimeout if they cease to come."""
     received = 0
     declared = request.headers.get("content-length", "")
     if limit is not None and declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
-    async for chunk in request.stream():
+    async for chunk in impatient(request.stream(), settings().idle_seconds):
         received += len(chunk)
         if limit is not None and received > limit:
             raise _too_large(limit)

@@ -8,6 +8,7 @@ from azurefunctions.extensions.http.fastapi import Request, Response
 
 from functions.answers import JSON, json_answer
 from functions.gate import permissions, readable
+from functions.patience import impatient
 from functions.registration import api_url, api_version, service
 from shared.access import DataAction
 from shared.dicomweb.list_query import paging, parameters
@@ -17,6 +18,7 @@ from shared.errors import PayloadTooLarge
 from shared.services import tags
 from shared.services.context import process
 from shared.services.tags import TagState
+from shared.settings import settings
 from shared.storage.index.tags import QueryStatus, TagError
 
 blueprint = func.Blueprint()
@@ -87,9 +89,9 @@ def _path(req: Request) -> str:
 
 
 async def _body(req: Request) -> bytes:
-    """The whole body. Raises PayloadTooLarge."""
+    """The whole body. Raises PayloadTooLarge, RequestTimeout."""
     body = b""
-    async for chunk in req.stream():
+    async for chunk in impatient(req.stream(), settings().idle_seconds):
         body += chunk
         if len(body) > MAX_BODY:
             raise PayloadTooLarge(f"The request exceeded the allowed limit of {MAX_BODY} bytes.")

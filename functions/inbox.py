@@ -1,7 +1,6 @@
 """Import of the files that are dropped into the inbox."""
 
 import azure.functions as func
-import azurefunctions.extensions.bindings.blob as bindings
 
 from shared.services.context import process
 from shared.services.inbox import take, take_left
@@ -23,16 +22,23 @@ def source(connection: str) -> func.BlobSource:
     return func.BlobSource.LOGS_AND_CONTAINER_SCAN if is_azurite else func.BlobSource.EVENT_GRID
 
 
-async def import_file(file: bindings.BlobClient) -> None:
-    """Import one file. The host hands over a client that knows its name; the content does not pass through the host."""
-    await take(await process.services(), file.blob_name)
+def watch(inbox: str) -> None:
+    """Have each file that is dropped there imported."""
+    # Imported only where there is an inbox: it is a third of what this application imports.
+    from azurefunctions.extensions.bindings.blob import BlobClient
+
+    container = container_name(inbox) if is_container(inbox) else CONTAINER
+    told = source(chosen.blobs_connection.get_secret_value() if chosen.blobs_connection else "")
+
+    @blueprint.function_name("import_file")
+    @blueprint.blob_trigger("file", f"{container}/{{name}}", CONNECTION, source=told)
+    async def import_file(file: BlobClient) -> None:
+        """Import one file. The host hands over a client that knows its name: no content passes through the host."""
+        await take(await process.services(), file.blob_name)
 
 
 if chosen.inbox:
-    container = container_name(chosen.inbox) if is_container(chosen.inbox) else CONTAINER
-    told = source(chosen.blobs_connection.get_secret_value() if chosen.blobs_connection else "")
-    trigger = blueprint.blob_trigger("file", f"{container}/{{name}}", CONNECTION, source=told)
-    blueprint.function_name("import_file")(trigger(import_file))
+    watch(chosen.inbox)
 
 
 @blueprint.function_name("import_left")

@@ -9,13 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azurefunctions.extensions.http.fastapi import Request, Response
 from starlette.types import Message, Receive
 
 from functions.answers import StreamedAnswer
 from functions.auditing import audit
+from functions.counting import count
 from functions.provenance import LONGEST_REMARK, MOST_REMARKS, provenance
 from shared.access import DataAction
 from shared.dicom.identifiers import is_partition_name, is_uid, trim_uid
@@ -25,12 +26,18 @@ from shared.exchange import MOST_INSTANCES, MOST_STUDIES, Exchange
 from shared.settings import settings
 from shared.storage.index.model import InstanceKey
 from shared.telemetry import describe
+from shared.telemetry.meters import meters
+from shared.telemetry.metrics import ACTIVE
+from shared.telemetry.sending import sending
+
+if TYPE_CHECKING:
+    from shared.telemetry.spans import RequestSpan
 
 logger = logging.getLogger(__name__)
 
 Listener = Callable[[Exchange], Awaitable[None] | None]
 
-LISTENERS: list[Listener] = [audit]
+LISTENERS: list[Listener] = [audit, count]
 """Who is told of every exchange, in this order. What they raise is logged and goes no further."""
 
 GONE = 499
@@ -55,18 +62,35 @@ class Door:
     partition: str | None
 
 
+class _Counting:
+    """Receives as ``receive`` does; ``bytes`` of the body have come so far."""
+
+    __slots__ = ("_receive", "bytes")
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.bytes = 0
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self.bytes += len(message.get("body", b""))
+        return message
+
+
 class Observation:
     """One exchange under way. ``request`` is the one to hand on: reading its body counts it."""
 
-    __slots__ = ("_began", "_door", "_provenance", "_received", "_started", "request")
+    __slots__ = ("_began", "_body", "_door", "_provenance", "_span", "_started", "request")
 
     def __init__(self, req: Request, door: Door) -> None:
         self._started = time.time()
         self._began = time.perf_counter()
         self._door = door
-        self._received = 0
+        self._body = _Counting(req.receive)
         self._provenance = provenance(req.scope, settings().trusted_proxies)
-        self.request = req if req.method in WITHOUT_BODY else Request(req.scope, self._counting(req.receive))
+        self._span = self._new_span(req.method)
+        meters.add(ACTIVE, 1)
+        self.request = req if req.method in WITHOUT_BODY else Request(req.scope, self._body)
 
     @property
     def correlation(self) -> str:
@@ -98,8 +122,16 @@ class Observation:
         """There will be no answer."""
         await self._tell(GONE, 0, complete=False)
 
+    def _new_span(self, method: str) -> "RequestSpan | None":
+        if sending.spans is None:
+            return None
+        return sending.spans.begin(method, self._door.route, self.correlation, self._provenance.traceparent)
+
     async def _tell(self, status: int, sent: int, complete: bool) -> None:
+        meters.add(ACTIVE, -1)
         exchange = self._exchange(status, sent, complete)
+        if self._span is not None:
+            self._span.end(exchange.function, status, exchange.received, sent)
         for listener in LISTENERS:
             try:
                 told = listener(exchange)
@@ -129,7 +161,7 @@ class Observation:
             touched=len(stored) + state.get("deleted", 0),
             status=status,
             complete=complete,
-            received=self._received,
+            received=self._body.bytes,
             sent=sent,
             started=self._started,
             duration=time.perf_counter() - self._began,
@@ -138,14 +170,6 @@ class Observation:
             caller=state.get("caller"),
             remarks=self._provenance.remarks or {},
         )
-
-    def _counting(self, receive: Receive) -> Receive:
-        async def counted() -> Message:
-            message = await receive()
-            self._received += len(message.get("body", b""))
-            return message
-
-        return counted
 
 
 def note_stored(req: Request, instances: Sequence[InstanceKey]) -> None:

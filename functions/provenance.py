@@ -10,6 +10,8 @@ from starlette.types import Scope
 
 REMARK = b"x-ms-azuredicom-audit-"
 """Begins the names of headers whose values the client wants to see in the audit."""
+TRACE = b"traceparent"
+"""The header of a W3C trace context."""
 MOST_REMARKS = 10
 LONGEST_REMARK = 2048
 """Characters."""
@@ -21,11 +23,12 @@ _PORT = re.compile(r"\[(?P<six>[0-9a-fA-F:.]+)\](?::[0-9]+)?|(?P<four>[0-9.]+):[
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """``remarks`` are None if they are too many or too long."""
+    """``remarks`` are None if they are too many or too long; ``traceparent`` is as it was sent."""
 
     correlation: str
     client: str | None
     remarks: Mapping[str, str] | None
+    traceparent: str | None = None
 
 
 def provenance(scope: Scope, proxies: int) -> Provenance:
@@ -53,7 +56,8 @@ def provenance(scope: Scope, proxies: int) -> Provenance:
         address = _forwarded(b",".join(forwarded), proxies) or address
     few = len(remarks) <= MOST_REMARKS and all(len(value) <= LONGEST_REMARK for value in remarks.values())
     correlation = _correlation(ids) if ids else secrets.token_hex(16)
-    return Provenance(correlation, address, remarks if few else None)
+    trace = ids[TRACE].decode("latin-1") if TRACE in ids else None
+    return Provenance(correlation, address, remarks if few else None, trace)
 
 
 def _plain(value: bytes) -> bytes | None:
@@ -66,9 +70,9 @@ def _trace(value: bytes) -> bytes | None:
     return found[1] if found else None
 
 
-_IDS = {b"x-ms-request-id": _plain, b"x-request-id": _plain, b"traceparent": _trace}
+_IDS = {b"x-ms-request-id": _plain, b"x-request-id": _plain, TRACE: _trace}
 """What ids are read from, the first before the others."""
-_WATCHED = (b"x-", b"traceparent")
+_WATCHED = (b"x-", TRACE)
 """Begin the names of all headers that are read here."""
 
 

@@ -5,6 +5,7 @@ A handler gets a ``Call``: everything the URL says, checked. What it raises beco
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from functions.answers import accepts_gzip, bodiless, problem_answer, start_body
 from functions.gate import admit, enter_partition
 from functions.headers import add_headers
+from functions.limits import Place, require_short
 from functions.observing import VERSIONS, Door, Observation
 from functions.recent import RecentAnswers
 from shared.access import DataAction
@@ -166,11 +168,14 @@ async def _answer(req: Request, door: Door, handler: RequestHandler) -> Response
 async def _handled(observed: Observation, door: Door, handler: RequestHandler) -> Response:
     req = observed.request
     try:
+        require_short(req.scope, settings())
         observed.require_few_remarks()
         await admit(req, door.action)
         check_query(req.url.query)
-        response = await handler(req)
-        await start_body(response)
+        with Place(settings().max_requests if door.action else math.inf) as place:
+            response = await handler(req)
+            await start_body(response)
+            place.keep(response)
     except ServiceError as error:
         if error.status >= 500:
             logger.error("%s %s failed: %s", req.method, door.route, describe(error))

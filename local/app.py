@@ -19,9 +19,13 @@ from local.routing import Routes
 from local.stopping import when_asked_to_stop
 from local.triggers import Triggers
 from shared.services.context import process
+from shared.telemetry.meters import meters
 
 DATA_FOLDER = "DICOM_LOCAL_DATA"
 """The environment variable by which the workers learn of the host's data folder."""
+
+ANYWHERE = "OPTIONS"
+"""A method of every path; what takes it there answers those that no function takes, such as TRACE."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -61,7 +65,7 @@ class Application:
         if scope["type"] != "http":
             await self._lifespan(scope, receive, send)
             return
-        found = self._routes.find(scope["method"], scope["path"])
+        found = self._routes.find(scope["method"], scope["path"]) or self._routes.find(ANYWHERE, scope["path"])
         if found is None:
             await Response(status_code=501)(scope, receive, send)
             return
@@ -76,14 +80,17 @@ def create_app() -> Application:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        data = Path(os.environ[DATA_FOLDER])
+        meters.share(data / "metrics")
         opened = await process.services()
         when_asked_to_stop(opened.watcher.release)
-        triggers = Triggers(functions, Path(os.environ[DATA_FOLDER]) / "triggers.lock")
+        triggers = Triggers(functions, data / "triggers.lock")
         triggers.start()
         try:
             yield
         finally:
             await triggers.stop()
             await process.close()
+            meters.close()
 
     return Application(http_functions(functions), lifespan)

@@ -9,10 +9,14 @@ ServiceError
 ├── NotFound                     404
 ├── MethodNotAllowed             405
 ├── NotAcceptable                406
+├── RequestTimeout               408
 ├── Conflict                     409
 ├── PayloadTooLarge              413
+├── UrlTooLong                   414
 ├── UnsupportedMediaType         415
 ├── RangeNotSatisfiable          416
+├── TooManyRequests              429
+├── HeadersTooLarge              431
 ├── ServiceUnavailable           503
 ├── StorageError                 503
 │   ├── BlobExists               409
@@ -95,6 +99,13 @@ class NotAcceptable(ServiceError):
     title = "Not acceptable"
 
 
+class RequestTimeout(ServiceError):
+    """Nothing came of the request's body for too long (RFC 9110 15.5.9)."""
+
+    status = 408
+    title = "Request timeout"
+
+
 class Conflict(ServiceError):
     """The request contradicts what is stored."""
 
@@ -109,6 +120,13 @@ class PayloadTooLarge(ServiceError):
     title = "Payload too large"
 
 
+class UrlTooLong(ServiceError):
+    """Path and query are over the limit (RFC 9110 15.5.15)."""
+
+    status = 414
+    title = "URL too long"
+
+
 class UnsupportedMediaType(ServiceError):
     """The body's media type is none that this resource takes."""
 
@@ -121,6 +139,20 @@ class RangeNotSatisfiable(ServiceError):
 
     status = 416
     title = "Range not satisfiable"
+
+
+class TooManyRequests(ServiceError):
+    """As many requests as this process takes are under way (RFC 6585 4)."""
+
+    status = 429
+    title = "Too many requests"
+
+
+class HeadersTooLarge(ServiceError):
+    """The headers of the request are over the limit (RFC 6585 5)."""
+
+    status = 431
+    title = "Request headers too large"
 
 
 class ServiceUnavailable(ServiceError):

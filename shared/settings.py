@@ -102,6 +102,28 @@ class Settings(BaseSettings):
         description="Largest request body in bytes; none by default. Azure Functions takes about 210 MB.",
     )
     max_parts: int = Field(default=100_000, gt=0, description="Most parts in one multipart store request.")
+    max_url_bytes: int = Field(default=16 * 1024, gt=0, description="Longest path and query of a request, in bytes.")
+    max_header_bytes: int = Field(
+        default=64 * 1024, gt=0, description="Most bytes of all headers of a request, names and values."
+    )
+    max_requests: int = Field(
+        default=200,
+        gt=0,
+        description="Most requests that one process answers at a time, those that wait for changes included.",
+    )
+    max_dataset_bytes: int = Field(
+        default=64 * 1024 * 1024,
+        gt=0,
+        description="Bytes of data sets, without their bulk data, that one process parses at a time; each takes up to "
+        "20 times as much memory. What is beyond waits. Data sets up to 64 KiB don't, and one, however large, always "
+        "goes on.",
+    )
+    idle_seconds: float = Field(
+        default=60,
+        gt=0,
+        description="How long a client may send nothing of a body, or take nothing of an answer, before it is given "
+        "up. Whole requests may take as long as they need.",
+    )
     purge_after_seconds: float = Field(
         default=3 * 24 * 3600, ge=0, description="How long the files of deleted and replaced instances are kept."
     )

@@ -12,10 +12,10 @@ MAX_LINES = 400
 
 MAY_IMPORT = {
     "shared.errors": set(),
-    "shared.telemetry": set(),
+    "shared.telemetry": {"shared.telemetry"},
     "shared.settings": set(),
     "shared.exchange": {"shared.access", "shared.storage.index.model"},
-    "shared.access": {"shared.access", "shared.errors", "shared.settings"},
+    "shared.access": {"shared.access", "shared.errors", "shared.settings", "shared.telemetry"},
     "shared.audit": {
         "shared.audit",
         "shared.exchange",
@@ -26,6 +26,13 @@ MAY_IMPORT = {
     },
     "shared.dicom": {"shared.dicom", "shared.errors"},
     "shared.dicomweb": {"shared.dicomweb", "shared.dicom", "shared.errors"},
+    "shared.openapi": {
+        "shared.openapi",
+        "shared.dicom",
+        "shared.dicomweb",
+        "shared.services.operations",
+        "shared.storage.index",
+    },
     "shared.storage": {"shared.storage", "shared.dicom", "shared.errors", "shared.settings"},
     "shared.services": {"shared"},
     "functions": {"functions", "shared"},

@@ -11,6 +11,8 @@ from shared.access.roles import BUILT_IN, DataAction, Permissions, Roles, custom
 from shared.access.tokens import InvalidToken, TokenVerifier
 from shared.errors import Forbidden, Unauthorized
 from shared.settings import Settings
+from shared.telemetry.meters import meters
+from shared.telemetry.metrics import TOKENS_REFUSED
 
 logger = logging.getLogger(__name__)
 
@@ -45,9 +47,15 @@ class Access:
         try:
             return await self._tokens.verify(token.strip())
         except InvalidToken as error:
+            meters.add(TOKENS_REFUSED, 1)
             logger.info("An access token was refused: %s", error)
             challenge = f"{self._challenge}, {REFUSED}"
             raise Unauthorized("The access token is invalid or has expired.", {"WWW-Authenticate": challenge}) from None
+
+    async def check(self) -> None:
+        """Raises ServiceUnavailable if tokens can't be checked, as their issuer does not give its keys."""
+        if self._tokens is not None:
+            await self._tokens.check()
 
     def permissions(self, caller: Principal) -> Permissions:
         """What a caller may do, and in which partitions."""

@@ -58,6 +58,18 @@ class IssuerKeys:
             )
         return key
 
+    async def check(self) -> None:
+        """Raises ServiceUnavailable if there are no keys, or the issuer failed to give those of today.
+
+        The issuer is asked only where that is due anyway.
+        """
+        if self._clock() - self._fetched > FRESH_SECONDS:
+            self._start_refresh()
+            if self._refreshing:
+                await asyncio.shield(self._refreshing)
+        if self._failing or not self._keys:
+            raise ServiceUnavailable(f"The issuer {self._name} does not give its keys.")
+
     def _start_refresh(self) -> None:
         now = self._clock()
         if self._refreshing is None and now - self._asked >= RETRY_SECONDS:

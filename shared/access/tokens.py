@@ -1,5 +1,6 @@
 """Bearer tokens: JSON Web Tokens signed by a trusted issuer for this service (RFC 7519, RFC 8725, RFC 9068)."""
 
+import asyncio
 import hashlib
 import time
 from base64 import urlsafe_b64decode
@@ -60,6 +61,10 @@ class TokenVerifier:
                 raise InvalidToken("names no subject")
             self._verified.add(digest, caller, float(claims["exp"]))
         return caller
+
+    async def check(self) -> None:
+        """Raises ServiceUnavailable if an issuer does not give its keys."""
+        await asyncio.gather(*(keys.check() for keys in self._issuers.values()))
 
     async def _verified_claims(self, token: str) -> Claims:
         header, issuer = _unverified(token)

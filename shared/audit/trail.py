@@ -14,6 +14,8 @@ from contextvars import Context
 from shared.errors import StorageError
 from shared.storage.audit.port import AuditStore
 from shared.telemetry import describe
+from shared.telemetry.meters import meters
+from shared.telemetry.metrics import AUDIT_LOST, AUDIT_WAITING
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +78,8 @@ class Trail:
         self._waiting.append(line)
         if self._failure is None:
             await self._kept.wait()
+        else:
+            meters.set(AUDIT_WAITING, self.waiting)
 
     async def check(self) -> None:
         """Raises StorageError if records can't be kept."""
@@ -106,6 +110,7 @@ class Trail:
 
     def _lose(self) -> None:
         self.lost += 1
+        meters.add(AUDIT_LOST, 1)
         now = time.monotonic()
         if now - self._complained > COMPLAINT_SECONDS:
             self._complained = now
@@ -146,6 +151,7 @@ class Trail:
         else:
             self._bytes -= sum(map(len, written)) + sum(map(len, waiting))
             self._succeeded()
+        meters.set(AUDIT_WAITING, self.waiting)
         kept.set()
 
     def _failed(self, error: Exception) -> None:

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from pydicom.datadict import tag_for_keyword
-
 from shared.dicom.model import Level
+from shared.dicom.standard import tag_for_keyword
 
 STUDY_UID = "0020000D"
 SERIES_UID = "0020000E"

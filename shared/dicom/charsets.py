@@ -3,9 +3,44 @@
 import re
 from typing import Final
 
-from pydicom.charset import CODES_TO_ENCODINGS, STAND_ALONE_ENCODINGS, python_encoding
-
 ESCAPE: Final = 0x1B
+
+_SINGLE_BYTE: Final = {
+    "13": "shift_jis",
+    "100": "latin_1",
+    "101": "iso8859_2",
+    "109": "iso8859_3",
+    "110": "iso8859_4",
+    "126": "iso_ir_126",
+    "127": "iso_ir_127",
+    "138": "iso_ir_138",
+    "144": "iso_ir_144",
+    "148": "iso_ir_148",
+    "166": "iso_ir_166",
+}
+"""Codec by registration number, with code extensions and without (PS3.3 tables C.12-2 and C.12-3)."""
+_MULTI_BYTE: Final = {"58": "iso_ir_58", "87": "iso2022_jp", "149": "euc_kr", "159": "iso2022_jp_2"}
+"""With code extensions only (table C.12-4)."""
+_DESIGNATED: Final = {
+    b"\x1b(B": "iso8859",
+    b"\x1b-A": "latin_1",
+    b"\x1b)I": "shift_jis",
+    b"\x1b(J": "shift_jis",
+    b"\x1b$B": "iso2022_jp",
+    b"\x1b-B": "iso8859_2",
+    b"\x1b-C": "iso8859_3",
+    b"\x1b-D": "iso8859_4",
+    b"\x1b-F": "iso_ir_126",
+    b"\x1b-G": "iso_ir_127",
+    b"\x1b-H": "iso_ir_138",
+    b"\x1b-L": "iso_ir_144",
+    b"\x1b-M": "iso_ir_148",
+    b"\x1b-T": "iso_ir_166",
+    b"\x1b$)C": "euc_kr",
+    b"\x1b$(D": "iso2022_jp_2",
+    b"\x1b$)A": "iso_ir_58",
+}
+"""Codec by the escape sequence that designates the code element (tables C.12-3 and C.12-4)."""
 
 
 def _folded(term: str) -> str:
@@ -15,14 +50,20 @@ def _folded(term: str) -> str:
 _DEFAULT: Final = "latin-1"  # not the "latin_1" of ISO_IR 100
 _CODECS: Final = {
     **{f"ISO8859{part}": f"iso8859_{part}" for part in (*range(1, 12), *range(13, 17))},
-    **{_folded(term): codec for term, codec in python_encoding.items()},
+    **{f"{prefix}{number}": codec for prefix in ("ISOIR", "ISO2022IR") for number, codec in _SINGLE_BYTE.items()},
+    **{f"ISO2022IR{number}": codec for number, codec in _MULTI_BYTE.items()},
+    "GB18030": "GB18030",
+    "GBK": "GBK",
+    "ISO2022GBK": "GBK",
+    "ISO202258": "GB2312",
     **dict.fromkeys(("", "ISOIR6", "ISO2022IR6"), _DEFAULT),
     **dict.fromkeys(("ISOIR192", "ISO2022IR192", "UTF8"), "utf-8"),
 }
 """Codec by defined term without spaces, underscores and hyphens, which writers mix up. The default
 repertoire is read as Latin-1: it has ISO 646 in it, and what else is found there is mostly that."""
 
-_STAND_ALONE: Final = frozenset(_CODECS[_folded(term)] for term in STAND_ALONE_ENCODINGS)
+_STAND_ALONE: Final = frozenset(("utf-8", "GB18030", "GBK"))
+"""Codecs of what takes no code extensions (table C.12-5)."""
 
 _G0_MULTI_BYTE: Final = {b"\x1b$B": "iso2022_jp", b"\x1b$(D": "iso2022_jp_2"}
 _G0_SINGLE_BYTE: Final = frozenset((b"\x1b(B", b"\x1b(J"))
@@ -31,7 +72,7 @@ _HALVES: Final = re.compile(rb"[\x00-\x7f]+|[\x80-\xff]+")
 
 
 def _breaks(delimiters: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"(%b|[%b])" % (b"|".join(map(re.escape, CODES_TO_ENCODINGS)), delimiters))
+    return re.compile(rb"(%b|[%b])" % (b"|".join(map(re.escape, _DESIGNATED)), delimiters))
 
 
 TEXT_BREAKS: Final = _breaks(rb"\t\n\f\r")
@@ -82,9 +123,9 @@ class Charset:
                 g0 = code
             elif code in _G0_SINGLE_BYTE:
                 g0 = None
-            elif code in CODES_TO_ENCODINGS:
+            elif code in _DESIGNATED:
                 g0 = None
-                g1 = CODES_TO_ENCODINGS[code]
+                g1 = _DESIGNATED[code]
             else:
                 run = code + part
                 g0 = None

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Final
 
-from pydicom.datadict import dictionary_VR, private_dictionary_VR
+from shared.dicom.standard import dictionary_vr
 
 _MOST_TAGS: Final = 20_000
 
@@ -40,7 +40,7 @@ def public_vr(tag: int) -> bytes:
     if tag >> 16 & 1:
         return b"LO" if 0x10 <= tag & 0xFFFF <= 0xFF else PRIVATE
     try:
-        return _code(dictionary_VR(tag))
+        return _code(dictionary_vr(tag))
     except KeyError:
         return UNKNOWN
 
@@ -48,6 +48,8 @@ def public_vr(tag: int) -> bytes:
 @lru_cache(maxsize=_MOST_TAGS)
 def private_vr(tag: int, creator: str) -> bytes:
     """The VR of a private attribute, ``UN`` when ``creator`` is none that the dictionary knows."""
+    from pydicom.datadict import private_dictionary_VR  # most files need none of pydicom
+
     try:
         return _code(private_dictionary_VR(tag, creator))
     except KeyError:

@@ -6,8 +6,6 @@ from struct import error as struct_error
 from struct import pack
 from typing import Any, Final, TypeAlias
 
-from pydicom.valuerep import format_number_as_ds
-
 from shared.errors import InvalidInstance
 
 UNDEFINED_LENGTH: Final = 0xFFFFFFFF
@@ -103,6 +101,8 @@ def _encode_number_strings(vr: str, values: _Values) -> bytes:
 
 def _number_string(vr: str, value: Any) -> str:
     if isinstance(value, float):
+        from pydicom.valuerep import format_number_as_ds  # what is only read needs none of pydicom
+
         return str(int(value)) if vr == "IS" and value.is_integer() else format_number_as_ds(value)
     if isinstance(value, int):
         return f"{value:d}"

@@ -14,14 +14,13 @@ from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any
 
-from pydicom.datadict import dictionary_VR
-
 from shared.dicom.attributes import Attribute
 from shared.dicom.charsets import charset_of
 from shared.dicom.conditions import MatchValue
 from shared.dicom.matching import PADDING, fold
 from shared.dicom.model import DataSet, Level
 from shared.dicom.private_blocks import is_private
+from shared.dicom.standard import dictionary_vr
 from shared.dicom.values import decoders
 from shared.dicom.vr_rules import MINIMUM_RULES
 from shared.errors import BadRequest
@@ -164,7 +163,7 @@ def _dictionary_vrs(path: str) -> list[str]:
     if is_private(path):
         return ["LO"]
     try:
-        return re.split(" or ", dictionary_VR(int(path, 16)))
+        return re.split(" or ", dictionary_vr(int(path, 16)))
     except KeyError:
         raise BadRequest(f"The tag '{path}' is not in the data dictionary.") from None
 

@@ -37,6 +37,9 @@ class Scanner:
         self._skip = 0
         self._length = 0
 
+    def __del__(self) -> None:
+        self._walk.close()
+
     @property
     def header(self) -> DataSet | None:
         """The data set as far as it has been read, None before it begins. It goes on growing."""

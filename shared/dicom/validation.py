@@ -19,11 +19,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from pydicom.datadict import dictionary_has_tag, dictionary_VM, keyword_for_tag
-
 from shared.dicom.attributes import INSTANCE_UID, SEARCHABLE, SERIES_UID, STUDY_UID, Attribute
 from shared.dicom.model import DataSet
 from shared.dicom.query_tags import InvalidTagValue, place_of, unexpected_vr, value_of
+from shared.dicom.standard import is_single_valued, keyword_for_tag
 from shared.dicom.vr_rules import MINIMUM_RULES, RULES, Rule
 
 SOP_CLASS_UID = "00080016"
@@ -192,8 +191,7 @@ def _without(dataset: DataSet, paths: Iterable[Sequence[str]]) -> DataSet:
 
 
 def _is_single_valued(tag: str) -> bool:
-    number = int(tag, 16)
-    return not dictionary_has_tag(number) or dictionary_VM(number) == "1"
+    return is_single_valued(int(tag, 16))
 
 
 def _first_per_tag(found: Iterable[Finding]) -> tuple[str, ...]:

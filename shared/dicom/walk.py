@@ -67,6 +67,10 @@ class Walk:
         self.base += position
         return position
 
+    def close(self) -> None:
+        """End the pass. The innermost container and the walk know each other: both would wait for the collector."""
+        del self.container
+
     def wait(self, position: int, need: int) -> int:
         """Stop at ``position`` until ``need`` bytes from there are at hand."""
         if need > self.limits.text:

@@ -8,12 +8,12 @@ from typing import Any, Final, TypeAlias
 from xml.etree.ElementTree import Element, ParseError  # the parser is defusedxml's  # nosec B405
 
 from defusedxml.ElementTree import iterparse
-from pydicom.datadict import keyword_for_tag
 
 from shared.dicom.explicit_vr import BINARY, VRS
 from shared.dicom.limits import DEFAULT_LIMITS, MIB
 from shared.dicom.model import DataSet
 from shared.dicom.private_blocks import PrivateBlocks, is_private
+from shared.dicom.standard import keyword_for_tag
 from shared.errors import BadRequest
 
 NAMESPACE: Final = "http://dicom.nema.org/PS3.19/models/NativeDICOM"

@@ -23,11 +23,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
-from pydicom.datadict import keyword_for_tag, tag_for_keyword
-
 from shared.dicom.attributes import BY_PATH, LEVEL_TAGS, LEVEL_UID, SERIES_RELATED_INSTANCES, Attribute
 from shared.dicom.conditions import Condition, Order
 from shared.dicom.model import Level
+from shared.dicom.standard import keyword_for_tag, tag_for_keyword
 from shared.dicomweb.query_values import condition
 from shared.errors import BadRequest
 

@@ -5,7 +5,7 @@ A name that the service does not know may itself be a value that somebody put in
 
 from functools import lru_cache
 
-from pydicom.datadict import tag_for_keyword
+from shared.dicom.standard import tag_for_keyword
 
 UNKNOWN = "(unknown)"
 MOST_NAMES = 100

@@ -5,6 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from shared.telemetry import describe
+from shared.telemetry.meters import meters
+from shared.telemetry.metrics import BACKGROUND
 
 logger = logging.getLogger(__name__)
 
@@ -30,11 +32,14 @@ class Background:
 
     async def run(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do some work when it is its turn. What it raises is logged."""
-        async with self._turn:
-            try:
+        meters.add(BACKGROUND, 1)
+        try:
+            async with self._turn:
                 await work()
-            except Exception as error:
-                logger.error("Work in the background failed: %s", describe(error))
+        except Exception as error:
+            logger.error("Work in the background failed: %s", describe(error))
+        finally:
+            meters.add(BACKGROUND, -1)
 
     async def close(self) -> None:
         """Break off whatever is under way or waits."""

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field, replace
 from shared.audit import Trail
 from shared.services.background import Background
 from shared.services.known_tags import KnownTags
+from shared.services.waiting import Waiting
 from shared.services.watcher import Watcher
 from shared.settings import Settings, settings
 from shared.storage import adapters
 from shared.storage.blobs.port import BlobStore
 from shared.storage.inbox.port import Inbox
 from shared.storage.index.port import Index
+from shared.telemetry.meters import meters
+from shared.telemetry.sending import sending
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +94,14 @@ class _Process:
         if self._opened is None:
             async with self._lock:
                 if self._opened is None:
+                    sending.start()
                     self._opened = replace(await open_services(settings()), audit=self.audit())
+                    meters.source = Waiting(self._opened).families
                     calm_collector()
         return self._opened
 
     async def close(self) -> None:
+        meters.source = None
         async with self._lock:
             opened, self._opened = self._opened, None
             audit, self._audit = self._audit, None
@@ -103,6 +109,7 @@ class _Process:
             await close_services(opened)
         if audit is not None:
             await audit.close()
+        await sending.close()
 
 
 process = _Process()

@@ -63,6 +63,16 @@ async def publish(services: Services) -> int:
     return sent
 
 
+async def oldest_untold(services: Services) -> float | None:
+    """When the oldest change happened that the topic has not heard of, in seconds since the epoch; None without one."""
+    feed = services.index.feed
+    following, last = await feed.cursor(CURSOR), await feed.last_sequence()
+    if not 0 < following <= last:
+        return None
+    entries = await feed.read(FeedQuery(after=following - 1, limit=1))
+    return entries[0].time / 1_000_000 if entries else None
+
+
 async def _send(topic: "EventGridPublisherClient", entries: Sequence[FeedEntry], origin: str) -> bool:
     """Whether the topic has taken the entries."""
     from azure.core.exceptions import AzureError

@@ -30,6 +30,8 @@ from shared.storage.inbox.port import Dropped, Inbox
 from shared.storage.index.model import DEFAULT_PARTITION, InstanceKey
 from shared.storage.index.port import CommitMode
 from shared.telemetry import describe
+from shared.telemetry.meters import meters
+from shared.telemetry.metrics import STORED
 
 logger = logging.getLogger(__name__)
 
@@ -198,6 +200,7 @@ class _Import:
         outcomes = await self._store.finish()
         if self._store.storage_failed:
             raise StorageError("What was dropped could not be stored, or that is not known.")
+        meters.add(STORED, sum(isinstance(outcome, Stored) for outcome in outcomes))
         sources = self._sources
         self._begin()
         for source, outcome in zip(sources, outcomes, strict=True):

@@ -235,6 +235,7 @@ def test_health(root: Api) -> None:
         "blobs": "Healthy",
         "index": "Healthy",
         "audit": "Healthy",
+        "inbox": "Healthy",
     }
     assert all(detail["description"] for detail in found["details"])
 

@@ -33,6 +33,7 @@ from tests.dicom.building import (
     sequence,
     undefined_item,
 )
+from tests.garbage import garbage
 
 UID = explicit(0x00080018, "UI", b"1.2.3\0")
 MIB = bytes(1024 * 1024)
@@ -205,6 +206,29 @@ class TestProgress:
         for chunk in (b"", part10(UID), b""):
             scanner.feed(chunk)
         assert scanner.finish() == scan(part10(UID))
+
+
+class TestMemory:
+    """Headers may be large: none of a scan waits for the garbage collector."""
+
+    def test_a_scan_lets_go_of_everything(self) -> None:
+        with garbage() as left:
+            for data in (
+                part10(sequence(0x00081140, item(UID)) + UID),
+                part10(deflate(UID), DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN),
+            ):
+                scan(data)
+        assert left == []
+
+    def test_a_scan_that_breaks_off_does_too(self) -> None:
+        within = part10(sequence(0x00081140, undefined_item(UID)))[:-12]
+        with garbage() as left:
+            Scanner().feed(within)
+            with pytest.raises(TruncatedInstance):
+                scan(within)
+            with pytest.raises(NotPart10):
+                scan(MIB)
+        assert left == []
 
 
 class TestBounds:

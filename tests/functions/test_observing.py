@@ -17,6 +17,7 @@ from shared.access import ANYONE, DataAction
 from shared.errors import NotFound
 from shared.exchange import MOST_INSTANCES, MOST_STUDIES, Exchange
 from shared.storage.index.model import InstanceKey
+from tests.garbage import garbage
 
 DOOR = Door("retrieve_study", "{version}/studies/{study}", DataAction.READ, "Microsoft.Default")
 STUDY = "1.2.3"
@@ -275,6 +276,16 @@ async def test_only_what_is_well_formed_is_told_of_the_path(
     await _answer(asked(path=path), DOOR, handler_of(Response()))
     (exchange,) = told
     assert (exchange.api_version, exchange.partition, exchange.study, exchange.resource) == expected
+
+
+async def test_a_request_is_let_go_of_with_its_answer(told: list[Exchange]) -> None:
+    async def handler(req: Request) -> Response:
+        return Response(await req.body())
+
+    with garbage() as left:
+        await _answer(asked("POST", body=(b"12", b"345")), DOOR, handler)
+    assert told[0].received == 5
+    assert left == []
 
 
 async def test_of_a_query_only_the_names_are_told(told: list[Exchange]) -> None:

@@ -48,6 +48,16 @@ async def test_paths_find_their_function(path: str, expected: str) -> None:
         assert (await client.get(path)).text == expected
 
 
+@pytest.mark.parametrize(("path", "status"), [("/v2/studies", 405), ("/v2/nothing", 404)])
+@pytest.mark.parametrize("method", ["TRACE", "QUERY", "%s"])
+async def test_methods_that_no_function_takes_are_refused(method: str, path: str, status: int) -> None:
+    routed = Application(http_functions(functions()))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(routed), base_url="http://localhost") as client:
+        answer = await client.request(method, path)
+    assert answer.status_code == status
+    assert answer.headers.get("Allow") == ("GET, HEAD, POST, PUT, OPTIONS" if status == 405 else None)
+
+
 def test_every_http_function_has_a_route_of_its_own() -> None:
     found = list(http_functions(functions()))
     assert len({function.name for function in found}) == len(found)

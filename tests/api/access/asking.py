@@ -27,7 +27,7 @@ OTHERS = {
     "path": "no/such/path",
 }
 """Values of the parameters of routes, beside partition and UIDs."""
-FREE = {"health", "z_fallback"}
+FREE = {"health", "openapi_json", "openapi_yaml", "z_fallback"}
 """Functions that anyone may call: they disclose nothing of what is stored."""
 
 
