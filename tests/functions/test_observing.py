@@ -10,7 +10,7 @@ from azurefunctions.extensions.http.fastapi import Request, Response
 from starlette.types import Message
 
 from functions import observing
-from functions.answers import LONG, stream_answer
+from functions.answers import LONG, MESSAGE, stream_answer
 from functions.observing import GONE, Door, note_deleted, note_stored
 from functions.registration import _answer
 from shared.access import ANYONE, DataAction
@@ -21,6 +21,8 @@ from tests.garbage import garbage
 
 DOOR = Door("retrieve_study", "{version}/studies/{study}", DataAction.READ, "Microsoft.Default")
 STUDY = "1.2.3"
+MESSAGES = [b"1" * MESSAGE, b"2" * MESSAGE]
+LENGTH = 2 * MESSAGE
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -122,22 +124,22 @@ async def test_an_answer_held_in_memory_is_told_of_before_it_is_sent(told: list[
 
 
 async def test_a_stream_is_told_of_before_its_end(told: list[Exchange]) -> None:
-    answer = await _answer(asked(), DOOR, streaming([b"12", b"345"]))
+    answer = await _answer(asked(), DOOR, streaming(MESSAGES))
     assert told == []
     client = Client(told)
     await client.take(answer)
-    assert client.body == b"12345"
+    assert client.body == b"".join(MESSAGES)
     assert client.told_before == [0, 0, 1]
-    assert [(each.status, each.sent, each.complete) for each in told] == [(200, 5, True)]
+    assert [(each.status, each.sent, each.complete) for each in told] == [(200, LENGTH, True)]
 
 
 async def test_a_stream_of_known_length_is_told_of_before_its_last_bytes(told: list[Exchange]) -> None:
     """With them the client has all that it waits for."""
     client = Client(told)
-    await client.take(await _answer(asked(), DOOR, streaming([b"12", b"345"], {"Content-Length": "5"})))
-    assert client.body == b"12345"
+    await client.take(await _answer(asked(), DOOR, streaming(MESSAGES, {"Content-Length": str(LENGTH)})))
+    assert client.body == b"".join(MESSAGES)
     assert client.told_before == [0, 1, 1]
-    assert [(each.sent, each.complete) for each in told] == [(5, True)]
+    assert [(each.sent, each.complete) for each in told] == [(LENGTH, True)]
 
 
 async def test_a_long_stream_is_told_of_once(told: list[Exchange]) -> None:
@@ -178,11 +180,11 @@ async def test_the_body_of_a_client_that_leaves_is_let_go_of_at_once(told: list[
 
 
 async def test_an_answer_that_breaks_off(told: list[Exchange]) -> None:
-    answer = await _answer(asked(), DOOR, streaming([b"12", b"345"], fails=NotFound("It is gone.")))
+    answer = await _answer(asked(), DOOR, streaming(MESSAGES, fails=NotFound("It is gone.")))
     client = Client(told)
     with pytest.raises(RuntimeError, match="broke off"):
         await client.take(answer)
-    assert [(each.status, each.sent, each.complete) for each in told] == [(200, 5, False)]
+    assert [(each.status, each.sent, each.complete) for each in told] == [(200, LENGTH, False)]
 
 
 async def test_head_sends_no_bytes(told: list[Exchange]) -> None:

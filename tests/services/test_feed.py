@@ -21,6 +21,7 @@ from tests.instances import Identity, dataset, new_identity, part10
 from tests.services.storing import PARTITION, URL, scope, store
 
 LONG = 30.0
+EVERYWHERE = None
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +48,7 @@ async def shown(services: Services, found: list[FeedEntry]) -> list[dict[str, An
 
 
 async def test_a_change_made_by_another_process_is_told_within_a_second(services: Services, other: Services) -> None:
-    waiting = asyncio.create_task(feed.entries(services, FeedRequest(wait=LONG)))
+    waiting = asyncio.create_task(feed.entries(services, FeedRequest(wait=LONG), EVERYWHERE))
     await asyncio.sleep(1)
     identity = await keep(other)
     began = time.monotonic()
@@ -57,8 +58,8 @@ async def test_a_change_made_by_another_process_is_told_within_a_second(services
 
 @pytest.mark.parametrize("skip", [0, 1])
 async def test_what_does_not_match_is_passed_over(services: Services, other: Services, skip: int) -> None:
-    request = FeedRequest(partition="ward", skip=skip, limit=10, wait=LONG)
-    waiting = asyncio.create_task(feed.entries(services, request))
+    request = FeedRequest(skip=skip, limit=10, wait=LONG)
+    waiting = asyncio.create_task(feed.entries(services, request, ("ward",)))
     expected = []
     for number in range(6):
         identity = await keep(other, "ward" if number > 3 else PARTITION)
@@ -83,7 +84,7 @@ async def test_only_what_is_new_is_read_again(services: Services, monkeypatch: p
     monkeypatch.setattr(type(services.index.feed), "read", noted)
     for _ in range(3):
         await keep(services)
-    waiting = asyncio.create_task(feed.entries(services, FeedRequest(partition="ward", wait=LONG)))
+    waiting = asyncio.create_task(feed.entries(services, FeedRequest(wait=LONG), ("ward",)))
     for _ in range(3):
         await asyncio.sleep(0.3)
         await keep(services)
@@ -98,8 +99,8 @@ async def test_only_what_is_new_is_read_again(services: Services, monkeypatch: p
 
 async def test_without_waiting_there_is_one_read(services: Services) -> None:
     began = time.monotonic()
-    assert await feed.entries(services, FeedRequest()) == []
-    assert await feed.latest(services, FeedRequest()) is None
+    assert await feed.entries(services, FeedRequest(), EVERYWHERE) == []
+    assert await feed.latest(services, FeedRequest(), EVERYWHERE) is None
     assert time.monotonic() - began < 5
 
 
@@ -107,17 +108,17 @@ async def test_a_released_process_does_not_wait(services: Services) -> None:
     ending = replace(services, watcher=watcher.Watcher())
     ending.watcher.release()
     began = time.monotonic()
-    assert await feed.entries(ending, FeedRequest(wait=LONG)) == []
+    assert await feed.entries(ending, FeedRequest(wait=LONG), EVERYWHERE) == []
     assert time.monotonic() - began < 5
     identity = await keep(services)
-    assert instances(await feed.entries(ending, FeedRequest(wait=LONG))) == [identity.instance]
+    assert instances(await feed.entries(ending, FeedRequest(wait=LONG), EVERYWHERE)) == [identity.instance]
 
 
 @pytest.mark.parametrize(("partition", "base"), [(PARTITION, URL), ("ward", f"{URL}/partitions/ward")])
 async def test_metadata_are_those_of_the_instance(services: Services, partition: str, base: str) -> None:
     identity = await keep(services, partition)
     (expected,) = [orjson.loads(each) async for each in datasets(services, scope(identity, partition), base)]
-    (entry,) = await shown(services, await feed.entries(services, FeedRequest()))
+    (entry,) = await shown(services, await feed.entries(services, FeedRequest(), EVERYWHERE))
     assert entry["metadata"] == expected
     assert entry["metadata"]["7FE00010"]["BulkDataURI"] == f"{base}{identity.path}/bulkdata/7FE00010"
 
@@ -127,7 +128,7 @@ async def test_metadata_purged_since_the_entry_was_read_are_left_out(
 ) -> None:
     large = "".join(random.Random(7).choices(string.ascii_letters, k=300_000))
     identity = await keep(services, TextValue=large)
-    found = await feed.entries(services, FeedRequest())
+    found = await feed.entries(services, FeedRequest(), EVERYWHERE)
     assert "metadata" in (await shown(services, found))[0]
     (stored,) = [each async for each in services.index.instances(scope(identity))]
     await remove(services.blobs, stored.blob)
