@@ -18,6 +18,8 @@ MOST_BYTES = 32 * 1024 * 1024
 """Of all answers together."""
 LARGEST = 1024 * 1024
 """Bytes of one answer."""
+MOST_ANSWERS = 4096
+"""Small ones take more memory than their bodies: their headers, and what was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class RecentAnswers:
         self._forget(key)
         self._kept[key] = kept
         self._bytes += len(kept.body)
-        while self._bytes > MOST_BYTES:
+        while self._bytes > MOST_BYTES or len(self._kept) > MOST_ANSWERS:
             self._forget(next(iter(self._kept)))
 
     def _forget(self, key: Hashable) -> None:
