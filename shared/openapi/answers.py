@@ -37,7 +37,7 @@ ERRORS: dict[int, Answer] = {
     406: Answer("No media type or transfer syntax that the request accepts can be given.", PROBLEM),
     408: Answer("Nothing came of the body for too long.", PROBLEM),
     409: Answer("The request contradicts what is there.", PROBLEM),
-    413: Answer("The body is too large.", PROBLEM),
+    413: Answer("The body is too large, or the search too broad.", PROBLEM),
     414: Answer("Path and query are too long.", PROBLEM),
     415: Answer("The body's media type or coding is not taken.", PROBLEM),
     416: Answer("No range lies within the resource.", PROBLEM, ("Content-Range",)),

@@ -27,7 +27,7 @@ FILES: Content = {
 def _search(summary: str, level: Level, *named: Level) -> Described:
     found = Answer("The matches.", forms(Resource.SEARCH), ("X-Total-Count", "Warning", "erroneous-dicom-attributes"))
     none = Answer("Nothing matches.", headers=found.headers)
-    return Described("Query", summary, {200: found, 204: none}, (406,), search(level, *named))
+    return Described("Query", summary, {200: found, 204: none}, (406, 413), search(level, *named))
 
 
 def _store(summary: str) -> Described:
