@@ -59,11 +59,8 @@ class IssuerKeys:
         return key
 
     async def check(self) -> None:
-        """Raises ServiceUnavailable if there are no keys, or the issuer failed to give those of today.
-
-        The issuer is asked only where that is due anyway.
-        """
-        if self._clock() - self._fetched > FRESH_SECONDS:
+        """Raises ServiceUnavailable if the issuer does not give its keys. It is asked where that is due, or failed."""
+        if self._failing or self._clock() - self._fetched > FRESH_SECONDS:
             self._start_refresh()
             if self._refreshing:
                 await asyncio.shield(self._refreshing)

@@ -170,3 +170,33 @@ async def test_after_a_mistake_of_ours_it_goes_on(asked: Asked, monkeypatch: pyt
     monkeypatch.setattr(asked.keys, "_fetch", right)
     asked.now += RETRY_SECONDS
     assert await asked.keys.key("a") is KEYS["a"]
+
+
+async def test_a_check_asks_where_that_is_due_or_failed(asked: Asked) -> None:
+    asked.failing = True
+    for _ in range(3):
+        with pytest.raises(ServiceUnavailable, match="does not give its keys"):
+            await asked.keys.check()
+    assert asked.times == 1
+    asked.failing = False
+    asked.now += RETRY_SECONDS
+    await asked.keys.check()
+    asked.now += FRESH_SECONDS
+    await asked.keys.check()
+    assert asked.times == 2
+    asked.now += 1
+    await asked.keys.check()
+    assert asked.times == 3
+
+
+async def test_a_check_tells_of_keys_that_could_not_be_looked_for(asked: Asked) -> None:
+    await asked.keys.check()
+    asked.failing = True
+    asked.now += RETRY_SECONDS
+    with pytest.raises(ServiceUnavailable):
+        await asked.keys.key("unknown")
+    with pytest.raises(ServiceUnavailable):
+        await asked.keys.check()
+    asked.failing = False
+    asked.now += RETRY_SECONDS
+    await asked.keys.check()

@@ -19,6 +19,8 @@ from tests.server import RunningServer, running
 assert function_app.app
 SOON = 15.0
 ASKED = 40
+FRESH = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0), timeout=30)
+"""Opens a connection for each request, so that all processes get some."""
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
@@ -31,7 +33,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 def scraped(server: RunningServer) -> Samples:
     """All samples, by name and labels."""
-    answer = httpx.get(f"{server.url}/metrics")
+    answer = FRESH.get(f"{server.url}/metrics")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
@@ -46,9 +48,9 @@ def total(samples: Samples, name: str, **labels: str) -> float:
 
 
 def asked(server: RunningServer, times: int = ASKED) -> None:
-    """Requests over new connections, so that both processes get some."""
+    """Searches."""
     for _ in range(times):
-        assert httpx.get(f"{server.url}/v2/studies?PatientID=nobody").status_code == 204
+        assert FRESH.get(f"{server.url}/v2/studies?PatientID=nobody").status_code == 204
 
 
 COUNT = "http_server_request_duration_seconds_count"
@@ -89,7 +91,7 @@ def test_the_request_for_it_is_under_way(two: RunningServer) -> None:
 
 def test_labels_are_names_of_ours(two: RunningServer) -> None:
     for path in ("/v2/partitions/secret/studies", "/v2/studies/1.2.3?a=secret", "/secret", "/secret/studies"):
-        httpx.get(two.url + path, headers={"X-Request-Id": "secret", "User-Agent": "secret"})
+        FRESH.get(two.url + path, headers={"X-Request-Id": "secret", "User-Agent": "secret"})
     samples = scraped(two)
     functions = {each.name.removesuffix("_in_partition") for each in ROUTES}
     routes = {each.template for each in ROUTES}
@@ -139,7 +141,7 @@ def test_who_may_read_it_and_what_refused_tokens_count(tmp_path: Path) -> None:
 
             def ask(token: str | None) -> httpx.Response:
                 headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-                return httpx.get(f"{server.url}/metrics", headers=headers)
+                return FRESH.get(f"{server.url}/metrics", headers=headers)
 
             assert ask(None).status_code == 401
             assert ask(issuer.token(exp=1)).status_code == 401

@@ -97,6 +97,15 @@ async def test_a_topic_hears_of_what_happens_after_the_first_run(services: Servi
     assert await publish(publisher) == 0
 
 
+async def test_what_the_topic_has_not_heard_of_has_an_age(told: Services) -> None:
+    assert await events.oldest_untold(told) is None
+    await keep(told, 2)
+    (first, _) = await feed(told)
+    assert await events.oldest_untold(told) == first.time / 1_000_000
+    await publish(told)
+    assert await events.oldest_untold(told) is None
+
+
 async def test_a_first_run_over_an_empty_feed_misses_nothing_after_it(told: Services, topic: Topic) -> None:
     await keep(told, 3)
     assert await publish(told) == 3

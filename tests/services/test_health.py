@@ -2,12 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
+from pydantic import HttpUrl
 
 from shared.errors import StorageError
-from shared.services import health
-from shared.services.health import Check, Health, Probe
+from shared.services import events, health
+from shared.services.context import Services
+from shared.services.health import Check, Health, Probe, probes
+from tests.instances import dataset, new_identity, part10
+from tests.services.storing import store
 
 
 class Dependency:
@@ -33,10 +38,10 @@ def breaks() -> None:
 
 
 def health_of(*dependencies: Dependency) -> Health:
-    async def probes() -> list[Probe]:
+    async def found() -> list[Probe]:
         return [Probe(str(number), each, "Well.") for number, each in enumerate(dependencies)]
 
-    return Health(probes)
+    return Health(found)
 
 
 async def test_each_dependency_is_told_of() -> None:
@@ -85,7 +90,22 @@ async def test_one_who_leaves_takes_no_others_along() -> None:
 
 
 async def test_storage_that_can_not_be_opened() -> None:
-    async def probes() -> list[Probe]:
+    async def found() -> list[Probe]:
         raise StorageError("The account is not there.")
 
-    assert await Health(probes).checks() == [Check("storage", healthy=False, description="The account is not there.")]
+    assert await Health(found).checks() == [Check("storage", healthy=False, description="The account is not there.")]
+
+
+async def test_events_that_are_not_taken_are_told_of_in_the_end(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = services.settings.model_copy(update={"events_topic": HttpUrl("https://topic.example.org/api/events")})
+    (probe,) = (each for each in probes(replace(services, settings=chosen)) if each.name == "events")
+    assert not probe.essential
+    await services.index.feed.move_cursor(events.CURSOR, 0, 1)
+    await store(services, [part10(dataset(new_identity()))])
+    await services.index.feed.number()
+    await probe.ask()
+    monkeypatch.setattr(health, "LATE_SECONDS", -1.0)
+    with pytest.raises(StorageError, match="Event Grid topic"):
+        await probe.ask()

@@ -50,11 +50,13 @@ def server(otlp: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def asked_until_traced(server: RunningServer, otlp: Receiver) -> None:
     """What is sent with is put together beside the first requests."""
 
-    def traced() -> bool | None:
-        httpx.get(f"{server.url}/v2/partitions").raise_for_status()
-        return True if otlp.spans() else None
+    with httpx.Client() as client:
 
-    eventually(traced)
+        def traced() -> bool | None:
+            client.get(f"{server.url}/v2/partitions").raise_for_status()
+            return True if otlp.spans() else None
+
+        eventually(traced)
 
 
 def test_nothing_of_it_is_imported_unless_it_is_wanted() -> None:
@@ -116,7 +118,7 @@ def test_what_waits_is_sent_when_the_service_stops(tmp_path: Path) -> None:
     with receiving() as receiver:
         slowly = dict.fromkeys(QUICKLY, "60000") | {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url}
         with running(tmp_path / "data", workers=1, settings=slowly) as server:
-            time.sleep(1.0)
+            time.sleep(0.7)
             httpx.get(f"{server.url}/v2/partitions").raise_for_status()
         assert receiver.spans()[-1]["name"] == "GET /{version}/partitions"
         assert "http.server.request.duration" in receiver.metrics()
@@ -126,10 +128,10 @@ def test_application_insights_gets_envelopes(tmp_path: Path) -> None:
     with receiving() as receiver:
         connection = f"InstrumentationKey={KEY};IngestionEndpoint={receiver.url}/"
         settings = QUICKLY | {"APPLICATIONINSIGHTS_CONNECTION_STRING": connection}
-        with running(tmp_path / "data", workers=1, settings=settings) as server:
+        with running(tmp_path / "data", workers=1, settings=settings) as server, httpx.Client() as client:
 
             def kinds() -> set[str] | None:
-                httpx.get(f"{server.url}/v2/studies/{PATIENT}")
+                client.get(f"{server.url}/v2/studies/{PATIENT}")
                 found = {each["data"]["baseType"] for each in receiver.envelopes}
                 return found if found >= {"RequestData", "MessageData", "MetricData"} else None
 
