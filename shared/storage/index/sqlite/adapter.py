@@ -122,8 +122,10 @@ class SqliteIndex:
 
     async def instances(self, scope: Scope) -> AsyncIterator[StoredInstance]:
         position: reads.Position | None = reads.START
+        limit = reads.FIRST_INSTANCES
         while position is not None:
-            page, position = await self._readers.run(partial(reads.instances, scope=scope, after=position))
+            page, position = await self._readers.run(partial(reads.instances, scope=scope, after=position, limit=limit))
+            limit = reads.PAGE_INSTANCES
             for found in page:
                 yield found
 

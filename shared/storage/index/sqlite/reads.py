@@ -9,6 +9,8 @@ import orjson
 from shared.storage.index.model import InstanceKey, Partition, Purge, Scope, ScopeState, StoredInstance
 from shared.storage.index.sqlite.rows import joined, split
 
+FIRST_INSTANCES = 64
+"""In a first page, which an answer waits for before it begins."""
 PAGE_INSTANCES = 256
 PAGE_BLOBS = 1000
 PAGE_BYTES = 4 * 1024 * 1024
