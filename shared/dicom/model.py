@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, TypeAlias
 
+Chunk: TypeAlias = bytes | memoryview
+"""Some of the bytes of a file that passes by."""
+
 DataSet: TypeAlias = dict[str, dict[str, Any]]
 """A data set in the DICOM JSON model (PS3.18 Annex F): ``{"00100020": {"vr": "LO", "Value": ["1"]}}``,
 keys in ascending order. A binary value left in the file is ``{"vr": "OB", "BulkDataURI": REFERENCE}``,

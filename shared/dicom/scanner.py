@@ -11,7 +11,7 @@ from shared.dicom.deflate import Inflater
 from shared.dicom.file_meta import DataSetStart, FileMetaReader, PreambleReader, not_part10
 from shared.dicom.frames import encapsulated_frames, native_frames
 from shared.dicom.limits import DEFAULT_LIMITS, MIB, ScanLimits
-from shared.dicom.model import DataSet, Frames, Part10
+from shared.dicom.model import Chunk, DataSet, Frames, Part10
 from shared.dicom.transfer_syntax import is_native
 from shared.dicom.walk import Walk
 from shared.errors import TruncatedInstance
@@ -64,16 +64,16 @@ class Scanner:
             return min(max(self._skip // _INFLATED, _FIRST), _AT_ONCE)
         return max(self._skip, _AT_ONCE) if self._start.data_set else _FIRST
 
-    def feed(self, chunk: bytes) -> None:
-        """Take the next bytes of the file."""
+    def feed(self, chunk: Chunk) -> None:
+        """Take the next bytes of the file. Of those that stay there none is copied."""
         self._length += len(chunk)
         position = 0
         while position < len(chunk):
             if self._inflater:
-                self._inflate(self._inflater, chunk[position:])
+                self._inflate(self._inflater, bytes(chunk[position:]))
                 return
             position += self._skipped(len(chunk) - position)
-            part = chunk[position : position + _SLICE]
+            part = bytes(chunk[position : position + _SLICE])
             position += len(part)
             self._read(part)
 

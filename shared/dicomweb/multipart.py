@@ -4,10 +4,11 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 
+from shared.dicom.model import Chunk
 from shared.dicomweb.media_types import MediaType, parse_content_type
 from shared.errors import MalformedMultipart, PayloadTooLarge, UnsupportedMediaType
 
-MAX_CHUNK = 256 * 1024
+MAX_CHUNK = 512 * 1024
 MAX_BOUNDARY = 200
 """In bytes. RFC 2046 allows 70."""
 BLANKS = " \t\r"
@@ -70,10 +71,10 @@ class Part:
         """What the part says it is, which metadata refer to as BulkDataURI (PS3.18 10.5.2)."""
         return self.headers.get("content-location")
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[Chunk]:
         return self
 
-    async def __anext__(self) -> bytes:
+    async def __anext__(self) -> Chunk:
         if not self._ended and (chunk := await self._reader.content()):
             return chunk
         self._ended = True
@@ -123,7 +124,7 @@ async def read_parts(
 async def _bounded(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     async for chunk in body:
         for start in range(0, len(chunk), MAX_CHUNK):
-            yield chunk[start : start + MAX_CHUNK]
+            yield chunk[start : start + MAX_CHUNK] if len(chunk) > MAX_CHUNK else chunk
 
 
 class _Reader:
@@ -139,33 +140,31 @@ class _Reader:
         self._limits = limits
         self._buffer = b""
         self._position = 0
-        self._in_content = True
+        self._in_content = self._at_start = True
         self.closed = False
 
     async def is_blank(self) -> bool:
-        """Read up to the first byte that is not white space; whether there is none."""
-        while not self._buffer:
-            if not await self._more():
-                return True
+        """Read up to the first byte that is not white space, and as far as a boundary goes; whether there is none."""
+        while len(self._buffer) < len(self._delimiter) and await self._more():
             self._buffer = self._buffer.lstrip()
-        # The first boundary need not have a line break before it.
-        self._buffer = b"\r\n" + self._buffer
-        return False
+        return not self._buffer
 
     async def pass_over(self) -> None:
         """Go on to the next delimiter."""
         while await self.content():
             pass
 
-    async def content(self) -> bytes:
+    async def content(self) -> Chunk:
         """The next bytes of the content; none when its delimiter has been passed."""
         while self._in_content:
             end, line_rest = self._find_delimiter()
             if end > self._position:
                 start, self._position = self._position, end
-                return self._buffer[start:end]
+                self._at_start = False
+                whole = end - start == len(self._buffer)
+                return self._buffer if whole else memoryview(self._buffer)[start:end]
             if line_rest:
-                self._in_content = False
+                self._in_content = self._at_start = False
                 self.closed = line_rest["close"] is not None
                 # A head begins with the line break that ends the boundary's line.
                 self._position = line_rest.end() - 1
@@ -198,8 +197,10 @@ class _Reader:
     def _find_delimiter(self) -> tuple[int, re.Match[bytes] | None]:
         """Where content ends as far as is known, and what follows the boundary there if that is a delimiter."""
         buffer, delimiter = self._buffer, self._delimiter
-        start = buffer.find(delimiter, self._position)
-        while start >= 0:
+        # the first boundary need not have a line break before it
+        bare = self._at_start and buffer.startswith(delimiter[2:])
+        start = -2 if bare else buffer.find(delimiter, self._position)
+        while start != -1:
             after = start + len(delimiter)
             line_rest = _LINE_REST.match(buffer, after)
             if line_rest or _LINE_REST_BEGUN.fullmatch(buffer, after):
@@ -214,6 +215,6 @@ class _Reader:
         chunk = await anext(self._body, None)
         if chunk is None:
             return False
-        self._buffer = self._buffer[self._position :] + chunk
+        self._buffer = self._buffer[self._position :] + chunk if self._position < len(self._buffer) else chunk
         self._position = 0
         return True

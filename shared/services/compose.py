@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 
 from shared.dicom.compose import BulkSource, compose
-from shared.dicom.model import DataSet
+from shared.dicom.model import Chunk, DataSet
 from shared.dicom.xml import from_xml
 from shared.dicomweb.media_types import DICOM_JSON, DICOM_XML, JSON, OCTET_STREAM
 from shared.dicomweb.multipart import Part
@@ -87,7 +87,7 @@ def _parse(body: bytes, media_type: str) -> list[DataSet]:
 async def _spool(part: Part, path: Path) -> BulkSource:
     """Keep a bulk data part in a file."""
     length = 0
-    waiting: list[bytes] = []
+    waiting: list[Chunk] = []
     with await asyncio.to_thread(path.open, "wb") as file:
         async for chunk in part:
             waiting.append(chunk)

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from enum import Enum, auto
 
+from shared.dicom.model import Chunk
+
 ENOUGH = 512
 """Bytes by which a file's kind is known: preamble, prefix and the beginning of the file meta information."""
 
@@ -54,7 +56,7 @@ async def _continued(start: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[
         yield chunk
 
 
-async def same(first: AsyncIterator[bytes], second: AsyncIterator[bytes]) -> bool:
+async def same(first: AsyncIterator[bytes], second: AsyncIterator[Chunk]) -> bool:
     """Whether two streams hold the same bytes; they are read no further than to the first difference."""
     ahead = b""
     async for chunk in first:

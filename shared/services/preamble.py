@@ -3,20 +3,23 @@
 from collections.abc import AsyncIterator
 
 from shared.dicom.file_meta import EMPTY_PREAMBLE, RECOGNISED, lacks_preamble
+from shared.dicom.model import Chunk
 
 
-async def with_preamble(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def with_preamble(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
     """The chunks, with preamble and prefix in front where a file begins with its file meta information.
 
     Clients that write a data set made from scratch leave both out, which no reader of what is stored could know.
     """
-    start = b""
+    start: Chunk = b""
     async for chunk in chunks:
         if len(start) >= RECOGNISED:
             yield chunk
             continue
-        start += chunk
+        start = bytes(start) + chunk if start else chunk
         if len(start) >= RECOGNISED:
-            yield EMPTY_PREAMBLE + start if lacks_preamble(start) else start
+            if lacks_preamble(bytes(start[:RECOGNISED])):
+                yield EMPTY_PREAMBLE
+            yield start
     if len(start) < RECOGNISED:
         yield start

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeVar
 
 from shared.dicom.attributes import Attribute
-from shared.dicom.model import Part10
+from shared.dicom.model import Chunk, Part10
 from shared.dicom.scanner import Scanner
 from shared.dicomweb.codes import FailureReason
 from shared.dicomweb.store_answer import Failed, Outcome, Stored
@@ -38,7 +38,7 @@ SMALL_INSTANCE = 1024 * 1024
 """Up to this many bytes an instance is held in memory, so that the next part is read while it is written."""
 WINDOW_INSTANCES = 64
 WINDOW_BYTES = 16 * 1024 * 1024
-PARALLEL_PUTS = 8
+PARALLEL_PUTS = 16
 SLOW_SECONDS = 0.02
 
 
@@ -98,9 +98,9 @@ class Store:
         self.storage_failed = False
         """Whether a part was lost to the storage rather than to its own faults."""
 
-    async def add(self, chunks: AsyncIterator[bytes]) -> None:
+    async def add(self, chunks: AsyncIterator[Chunk]) -> None:
         """Take one Part 10 instance; returns when its bytes have been read."""
-        head: list[bytes] = []
+        head: list[Chunk] = []
         size = 0
         chunks = with_preamble(chunks)
         async for chunk in chunks:
@@ -128,11 +128,11 @@ class Store:
         await self._settle()
         return self._outcomes
 
-    async def _write_small(self, chunks: Sequence[bytes]) -> _Entry:
+    async def _write_small(self, chunks: Sequence[Chunk]) -> _Entry:
         async with self._puts:
             return await self._write(_iterate(chunks))
 
-    async def _write(self, chunks: AsyncIterator[bytes]) -> _Entry:
+    async def _write(self, chunks: AsyncIterator[Chunk]) -> _Entry:
         """Scan and write one instance; a broken body raises, a bad instance is a failure."""
         version = new_version()
         request = self._request
@@ -222,14 +222,14 @@ class _Scan:
         self._slow = False
         self._written: _Written | None = None
 
-    async def through(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def through(self, chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
         """Give the chunks on; before the last byte is made durable, raise Refused if the instance can't be taken."""
         async for chunk in chunks:
-            rest = chunk
-            while rest:
+            view = memoryview(chunk)
+            while view:
                 at_once = self._scanner.at_once
-                await self._step(self._scanner.feed, rest[:at_once])
-                rest = rest[at_once:]
+                await self._step(self._scanner.feed, view[:at_once])
+                view = view[at_once:]
                 if self._scanner.memory > self._room.enough:
                     await self._room.grow(self._scanner.memory)
             yield chunk
@@ -259,12 +259,12 @@ class _Scan:
         return self._written
 
 
-async def _iterate(chunks: Sequence[bytes]) -> AsyncIterator[bytes]:
+async def _iterate(chunks: Sequence[Chunk]) -> AsyncIterator[Chunk]:
     for chunk in chunks:
         yield chunk
 
 
-async def _chain(head: Sequence[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _chain(head: Sequence[Chunk], rest: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
     for chunk in head:
         yield chunk
     async for chunk in rest:

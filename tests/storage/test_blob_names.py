@@ -22,9 +22,14 @@ def test_other_blobs_are_no_instances(name: str) -> None:
     assert InstanceBlob.parse(name) is None
 
 
-@pytest.mark.parametrize("step", [1, 1 << 8, 1 << 22, 1 << 32])
+@pytest.mark.parametrize("step", [1 << 26, 1 << 27, 1 << 32])
 def test_versions_are_spread_over_all_folders(step: int) -> None:
     start = new_version()
     counted = Counter(folder("p", start + number * step) for number in range(FOLDERS * 40))
     assert len(counted) == FOLDERS
     assert max(counted.values()) < 120
+
+
+def test_versions_of_a_moment_share_a_folder() -> None:
+    start = new_version() >> 26 << 26
+    assert len({folder("p", start + number) for number in range(0, 1 << 26, 1 << 18)}) == 1

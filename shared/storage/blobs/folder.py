@@ -5,16 +5,18 @@ import contextlib
 import os
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from shared.dicom.model import ByteRange
+from shared.dicom.model import ByteRange, Chunk
 from shared.errors import BlobMissing, StorageError
 from shared.storage.blobs.cached_read import open_cached, read_cached, read_ranges_cached
 from shared.storage.blobs.partial_file import PartialFile, clear_partials, fsync_folder
 from shared.storage.blobs.probe import write_and_read
+from shared.storage.blobs.publisher import Publisher
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,10 +37,13 @@ class FolderBlobs:
     def __init__(self, root: Path, threads: int = 16) -> None:
         self._root = root
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="blobs")
+        self._publisher = Publisher()
         self._folders: set[Path] = set()
+        self._partials = map(f"{secrets.token_hex(16)}.{{}}".format, count())
 
     async def open(self) -> None:
         await self._run(self._open)
+        self._publisher.start()
 
     def _open(self) -> None:
         partials = self._root / PARTIAL
@@ -46,14 +51,18 @@ class FolderBlobs:
         clear_partials(partials)
 
     async def close(self) -> None:
+        self._publisher.stop()
         self._pool.shutdown(wait=True)
 
     async def check(self) -> None:
         await write_and_read(self)
 
-    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> int:
-        partial = self._root / PARTIAL / secrets.token_hex(16)
-        return await PartialFile(self._root / name, partial, self._make_folder).receive(chunks, self._run)
+    async def put(self, name: str, chunks: AsyncIterator[Chunk]) -> int:
+        file = PartialFile(self._root / name, self._root / PARTIAL / next(self._partials), self._make_folder)
+        length = await file.receive(chunks, self._run)
+        with _storage_errors():
+            await self._publisher.publish(file)
+        return length
 
     async def read(self, name: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         path = self._root / name
@@ -108,10 +117,8 @@ class FolderBlobs:
 
     async def _run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
-        try:
+        with _storage_errors():
             return await loop.run_in_executor(self._pool, lambda: call(*args, **kwargs))
-        except OSError as error:
-            raise StorageError(f"The blob folder failed: {error.strerror}.") from error
 
     def _make_folder(self, folder: Path) -> None:
         """Create the folder with every missing parent, each made durable in its own parent."""
@@ -135,6 +142,14 @@ class FolderBlobs:
                 with contextlib.suppress(FileNotFoundError):
                     found.append((name, entry.stat().st_mtime))
         return subfolders, found
+
+
+@contextlib.contextmanager
+def _storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"The blob folder failed: {error.strerror}.") from error
 
 
 async def _groups(blobs: AsyncIterator[tuple[str, int]]) -> AsyncIterator[list[tuple[str, int]]]:

@@ -11,7 +11,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore
 
-from shared.dicom.model import ByteRange
+from shared.dicom.model import ByteRange, Chunk
 from shared.errors import BlobExists, BlobMissing, StorageError
 from shared.storage.blobs.ahead import read_ahead
 from shared.storage.blobs.in_order import in_order
@@ -30,7 +30,7 @@ LIST_PAGE = 1000
 MARK = "put"
 """Metadata of a blob: which put created it."""
 
-Block: TypeAlias = list[bytes]
+Block: TypeAlias = list[Chunk]
 
 
 class ObjectBlobs(ABC):
@@ -48,7 +48,7 @@ class ObjectBlobs(ABC):
     async def check(self) -> None:
         await write_and_read(self)
 
-    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> int:
+    async def put(self, name: str, chunks: AsyncIterator[Chunk]) -> int:
         blocks = _blocks(chunks)
         head: deque[Block] = deque([await anext(blocks, []), await anext(blocks, [])])
         mark = secrets.token_hex(8)
@@ -160,7 +160,7 @@ def size_of(block: Block) -> int:
     return sum(map(len, block))
 
 
-async def _blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[Block]:
+async def _blocks(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Block]:
     block: Block = []
     size = 0
     async for chunk in chunks:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from shared.dicom.model import ByteRange
+from shared.dicom.model import ByteRange, Chunk
 
 
 class BlobStore(Protocol):
@@ -18,7 +18,7 @@ class BlobStore(Protocol):
     async def check(self) -> None:
         """Prove that blobs can be written and read, else raise StorageError."""
 
-    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> int:
+    async def put(self, name: str, chunks: AsyncIterator[Chunk]) -> int:
         """Create a blob from a stream; gives its length in bytes.
 
         Durable when it returns. Nothing is visible under ``name`` before that, nor if ``chunks`` or the

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from shared.errors import StorageError
-from shared.storage.blobs.partial_file import PartialFile, clear_partials, fsync_folder
+from shared.storage.blobs.partial_file import PartialFile, clear_partials, fsync_folder, publish_alone
 from shared.storage.inbox.port import Dropped
 
 T = TypeVar("T")
@@ -107,7 +107,10 @@ class FolderInbox:
         path = self._root.joinpath(*await _run(_segments, name))
         partial = self._root / PARTIAL / secrets.token_hex(16)
         await _run(self._make_folder, partial.parent)
-        return await PartialFile(path, partial, self._make_folder).receive(chunks, _run)
+        file = PartialFile(path, partial, self._make_folder)
+        length = await file.receive(chunks, _run)
+        await _run(publish_alone, file)
+        return length
 
     def _make_folder(self, folder: Path) -> None:
         """Create the folder with every missing parent, each made durable in its own parent."""
