@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from functions.gate import EMBEDDED
 from local.__main__ import arguments, configure, is_loopback
 
-SETTINGS = ("DICOM_BLOBS", "DICOM_INDEX", "DICOM_CORS_ORIGINS", "DICOM_INBOX")
+SETTINGS = ("DICOM_BLOBS", "DICOM_INDEX", "DICOM_AUDIT", "DICOM_CORS_ORIGINS", "DICOM_INBOX")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ def test_wrong_arguments_are_refused(
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Without the settings; what is set in a test is undone."""
-    for name in SETTINGS:
+    for name in (*SETTINGS, EMBEDDED):
         monkeypatch.setenv(name, "before")
         monkeypatch.delenv(name)
     return monkeypatch
@@ -58,6 +59,7 @@ def test_the_data_folder_holds_blobs_and_index(environment: pytest.MonkeyPatch) 
     assert [os.environ[name] for name in SETTINGS] == [
         "somewhere/blobs",
         "somewhere/index.sqlite",
+        "somewhere/audit",
         "loopback",
         "somewhere/inbox",
     ]
@@ -66,12 +68,14 @@ def test_the_data_folder_holds_blobs_and_index(environment: pytest.MonkeyPatch) 
 def test_options_win_over_the_environment_and_that_over_defaults(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("DICOM_BLOBS", "from the environment")
     environment.setenv("DICOM_INDEX", "from the environment")
+    environment.setenv("DICOM_AUDIT", "from the environment")
     environment.setenv("DICOM_CORS_ORIGINS", "*")
     environment.setenv("DICOM_INBOX", "from the environment")
     configure(chosen(index="from the option"))
     assert [os.environ[name] for name in SETTINGS] == [
         "from the environment",
         "from the option",
+        "from the environment",
         "*",
         "from the environment",
     ]
