@@ -11,7 +11,8 @@ from tests.worker.client import DICOM, PARTS, Client
 from tests.worker.conftest import TAG
 from tests.worker.routing import HttpRoute
 
-GET_ROUTES = [route for route in HTTP_ROUTES if "GET" in route.methods]
+COUNTS = "metrics"
+GET_ROUTES = [route for route in HTTP_ROUTES if "GET" in route.methods and route.template != COUNTS]
 EVERYTHING = {"Accept": "*/*"}
 ORIGIN = {"Origin": "http://localhost:3000", "Host": "localhost:8443"}
 
@@ -129,6 +130,14 @@ def test_same_answer_of_every_function(
     assert ours.comparable == theirs.comparable
     assert ours.status == (404 if path.endswith("no/such/path") else 200)
     assert bool(ours.body) == (method == "GET")
+
+
+def test_both_count_under_the_same_names(azure: Client, embedded: Client) -> None:
+    ours, theirs = (client.ask("GET", f"/{COUNTS}") for client in (azure, embedded))
+    assert (ours.status, theirs.status) == (200, 200)
+    kinds = [re.findall(rb"^# TYPE .*$", answer.body, re.MULTILINE) for answer in (ours, theirs)]
+    assert kinds[0]
+    assert kinds[0] == kinds[1]
 
 
 def test_an_entity_tag_of_one_host_holds_on_the_other(azure: Client, embedded: Client, kept: list[Identity]) -> None:
