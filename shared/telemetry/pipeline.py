@@ -22,6 +22,8 @@ from shared.telemetry.measurements import Measurements
 from shared.telemetry.metrics import Family
 from shared.telemetry.spans import Spans, TraceIds
 
+logger = logging.getLogger(__name__)
+
 NAME = "dicom-functions"
 """Of the service, unless OTEL_SERVICE_NAME gives it another; and of what makes its spans and metrics."""
 ABOUT_SENDING = ("opentelemetry", "azure", "urllib3", "requests")
@@ -44,6 +46,7 @@ class Pipeline:
         self._resource = Resource.create({"service.name": NAME, "service.instance.id": str(uuid4())})
         self.spans = self._spans([each.spans for each in found if each.spans is not None])
         self._logs([each.logs for each in found if each.logs is not None])
+        self._failing: set[MetricExporter] = set()
         began = time.time_ns()
         self._metrics = [
             (Measurements(self._resource, NAME, began, counted, delta=each.delta), each.metrics)
@@ -70,10 +73,19 @@ class Pipeline:
             logging.getLogger().addHandler(self._handler)
 
     def send(self, families: Sequence[Family]) -> None:
-        """Send metrics, to one destination after the other."""
+        """Send metrics, to one destination after the other. The log tells when one fails for the first time."""
         now = time.time_ns()
         for measurements, exporter in self._metrics:
-            measurements.export(families, now, partial(_send, exporter))
+            measurements.export(families, now, partial(self._send, exporter))
+
+    def _send(self, exporter: MetricExporter, data: MetricsData) -> bool:
+        taken = exporter.export(data) is MetricExportResult.SUCCESS
+        if taken:
+            self._failing.discard(exporter)
+        elif exporter not in self._failing:
+            self._failing.add(exporter)
+            logger.warning("Metrics were not taken from %s; they will be sent again.", type(exporter).__name__)
+        return taken
 
     def close(self) -> None:
         """Send what waits. That takes long where nobody answers."""
@@ -82,7 +94,3 @@ class Pipeline:
         self._loggers.shutdown()
         for _, exporter in self._metrics:
             exporter.shutdown()
-
-
-def _send(exporter: MetricExporter, data: MetricsData) -> bool:
-    return exporter.export(data) is MetricExportResult.SUCCESS

@@ -149,7 +149,11 @@ def test_application_insights_gets_envelopes(tmp_path: Path) -> None:
 
 
 def test_nobody_waits_for_a_receiver_that_is_not_there(tmp_path: Path) -> None:
-    settings = QUICKLY | {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
+    settings = (
+        QUICKLY
+        | {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
+        | {"OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
+    )
     with running(tmp_path / "data", workers=1, settings=settings) as server, httpx.Client() as client:
         time.sleep(0.5)
         began = time.monotonic()
@@ -157,6 +161,7 @@ def test_nobody_waits_for_a_receiver_that_is_not_there(tmp_path: Path) -> None:
             client.get(f"{server.url}/v2/partitions").raise_for_status()
         assert time.monotonic() - began < SOON / 2
         assert client.get(f"{server.url}/health/check").json()["overallStatus"] == "Healthy"
+        eventually(lambda: "Metrics were not taken" in server.log.read_text() or None)
         began = time.monotonic()
         assert server.stop() == 0
         assert time.monotonic() - began < SOON
