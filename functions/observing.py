@@ -43,6 +43,9 @@ LISTENERS: list[Listener] = [audit, count]
 GONE = 499
 """Stands for the status of an answer that was never made, because the client or the service itself went away."""
 WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+METHODS = WITHOUT_BODY | {"POST", "PUT", "PATCH"}
+OTHER = "_OTHER"
+"""Stands for a method that may be any word."""
 VERSIONS = {"v1": 1, "v2": 2}
 RESOURCES: dict[str, Callable[[str], Any]] = {
     "tag": is_attribute,
@@ -80,7 +83,7 @@ class _Counting:
 class Observation:
     """One exchange under way. ``request`` is the one to hand on: reading its body counts it."""
 
-    __slots__ = ("_began", "_body", "_door", "_provenance", "_span", "_started", "request")
+    __slots__ = ("_began", "_body", "_door", "_method", "_provenance", "_span", "_started", "request")
 
     def __init__(self, req: Request, door: Door) -> None:
         self._started = time.time()
@@ -88,7 +91,8 @@ class Observation:
         self._door = door
         self._body = _Counting(req.receive)
         self._provenance = provenance(req.scope, settings().trusted_proxies)
-        self._span = self._new_span(req.method)
+        self._method = req.method if req.method in METHODS else OTHER
+        self._span = self._new_span()
         meters.add(ACTIVE, 1)
         self.request = req if req.method in WITHOUT_BODY else Request(req.scope, self._body)
 
@@ -122,10 +126,10 @@ class Observation:
         """There will be no answer."""
         await self._tell(GONE, 0, complete=False)
 
-    def _new_span(self, method: str) -> "RequestSpan | None":
+    def _new_span(self) -> "RequestSpan | None":
         if sending.spans is None:
             return None
-        return sending.spans.begin(method, self._door.route, self.correlation, self._provenance.traceparent)
+        return sending.spans.begin(self._method, self._door.route, self.correlation, self._provenance.traceparent)
 
     async def _tell(self, status: int, sent: int, complete: bool) -> None:
         meters.add(ACTIVE, -1)
@@ -147,7 +151,7 @@ class Observation:
         return Exchange(
             function=door.function,
             action=door.action,
-            method=self.request.method,
+            method=self._method,
             route=door.route,
             api_version=VERSIONS.get(path.get("version", "").lower()),
             partition=_partition(path["partition"]) if "partition" in path else door.partition,

@@ -66,10 +66,10 @@ def audit_event(exchange: Exchange) -> bytes:
 def log_line(exchange: Exchange) -> str:
     """The record as JSON of one level, without the headers that the client wants in the audit.
 
-    Nor does it tell the partition of a request that was refused: there may be none of that name, but a patient.
+    Nor does it tell the partition of a request that failed: there may be none of that name, but a patient.
     """
     caller = exchange.caller
-    refused = 400 <= exchange.status < 500
+    failed = exchange.status >= 400
     found = {
         "function": exchange.function,
         "status": exchange.status,
@@ -77,7 +77,7 @@ def log_line(exchange: Exchange) -> str:
         "action": exchange.action,
         "method": exchange.method,
         "apiVersion": exchange.api_version,
-        "partition": None if refused else exchange.partition,
+        "partition": None if failed else exchange.partition,
         "study": exchange.study,
         "series": exchange.series,
         "instance": exchange.instance,

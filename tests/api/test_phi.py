@@ -1,17 +1,24 @@
 """What a patient's data says is told to those who ask for it, and to nobody else: not in the log, not in errors."""
 
+import contextlib
+import os
+import socket
+import time
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 
+from shared.audit import log_line
 from tests.api.client import DICOM, DICOM_JSON, DICOM_XML, Api, connection, request_head
 from tests.api.files import BIG_ENDIAN, by_hand, real
 from tests.api.store_answers import failed
 from tests.api.test_store_metadata_bulk import metadata, send, send_parts
+from tests.audit.exchanges import exchange as made_exchange
 from tests.dicom.building import explicit, item, sequence
 from tests.instances import Identity, new_identity
 from tests.server import RunningServer, running
+from tests.telemetry.receiver import Receiver, eventually, receiving
 
 MARK = "SECRET"
 """Begins every value of the data sets sent here."""
@@ -76,6 +83,15 @@ def secret(identity: Identity, more: bytes = b"", **values: bytes) -> bytes:
     return by_hand(identity, elements() + inner + more, **(own | values))
 
 
+def in_meta(file: bytes) -> bytes:
+    """The file with marks before its data set."""
+    more = explicit(0x00020016, "AE", b"SECRETAE") + explicit(0x00020102, "OB", b"SECRET PRIVATE")
+    length = int.from_bytes(file[140:144], "little")
+    meta = file[144 : 144 + length] + more
+    size = explicit(0x00020000, "UL", len(meta).to_bytes(4, "little"))
+    return (b"SECRET" * 22)[:128] + b"DICM" + size + meta + file[144 + length :]
+
+
 Case = Callable[[Api], httpx.Response]
 
 
@@ -134,6 +150,48 @@ STORES: dict[str, Case] = {
     "metadata that name a secret place": lambda api: send(
         api, [metadata(new_identity(), t00420011={"vr": "OB", "BulkDataURI": "SECRET/uri"})]
     ),
+    "names in several character sets": lambda api: api.store(
+        by_hand(
+            new_identity(),
+            PatientName=b"SECRET^\xd1=\x1b$)C\xfb\xf3SECRET=SECRET",
+            PatientID="SECRET\u00e9".encode("latin-1"),
+            StudyDescription="SECRET\u6f22\u5b57".encode("gb18030"),
+        )
+    ),
+    "marks in the preamble and the file meta": lambda api: api.store(in_meta(by_hand(new_identity()))),
+    "marks in the preamble of no DICOM": lambda api: api.store((b"SECRET" * 22)[:128] + b"DICM" + b"SECRET" * 9),
+    "a transfer syntax that is none": lambda api: api.store(
+        by_hand(new_identity()).replace(b"1.2.840.10008.1.2.1\0", b"SECRET SECRET SECRE", 1)
+    ),
+    "private elements": lambda api: api.store(
+        by_hand(
+            new_identity(),
+            explicit(0x00090010, "LO", b"SECRET CREATOR")
+            + explicit(0x00091001, "UN", b"SECRET" * 400)
+            + explicit(0x00091002, "SQ", item(explicit(0x00091003, "IS", b"SECRET"))),
+        )
+    ),
+    "sequences nested too deep": lambda api: api.store(
+        secret(new_identity(), (explicit(0x0040A730, "SQ", b"", 0xFFFFFFFF) + item(b"", 0xFFFFFFFF)) * 60)
+    ),
+    "marks in headers of a part": lambda api: api.send(
+        b"--a-boundary\r\nContent-Type: application/dicom; x=SECRET\r\n"
+        b'Content-Disposition: attachment; filename="SECRET^NAME.dcm"\r\n'
+        b"Content-Location: SECRET\r\nX-SECRET: SECRET\r\n\r\nSECRET\r\n--a-boundary--"
+    ),
+    "a head of a part without end": lambda api: api.send(b"--a-boundary\r\nSECRET: " + b"SECRET" * 20_000),
+    "a boundary": lambda api: api.send(
+        b"--SECRET\r\nx", 'multipart/related; type="application/dicom"; boundary=SECRET'
+    ),
+    "no type known": lambda api: api.send(b"SECRET", "SECRET/SECRET; SECRET=SECRET"),
+    "metadata with bulk data": lambda api: send(
+        api,
+        [metadata(new_identity(), t00420011={"vr": "OB", "BulkDataURI": "http://SECRET/1"})],
+        ("SECRET/SECRET", "http://SECRET/2", b"SECRET"),
+    ),
+    "metadata with a strange VR": lambda api: send(
+        api, [metadata(new_identity(), t00420011={"vr": "SECRET", "Value": ["SECRET"], "SECRET": 1}, tSECRET={})]
+    ),
     "broken JSON": broken_metadata(DICOM_JSON, b'[{"00100010": SECRET'),
     "broken XML": broken_metadata(DICOM_XML, b"<NativeDicomModel>SECRET</Native>"),
     "strange XML": broken_metadata(DICOM_XML, b"<SECRET/>"),
@@ -146,18 +204,47 @@ STORES: dict[str, Case] = {
 """Store requests, of which every answer and the log must be without marks."""
 
 
+EVERYTHING = """
+import logging
+logging.basicConfig(level=logging.DEBUG)
+logging.getLogger("opentelemetry").setLevel(logging.INFO)
+"""
+"""Run by every process of the server at its start."""
+
+
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A server of its own, so that all of its log is about these tests."""
-    with running(tmp_path_factory.mktemp("phi") / "data", workers=1) as started:
+def receiver() -> Iterator[Receiver]:
+    """Where traces, metrics and logs are sent."""
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[RunningServer]:
+    """A server of its own, so that all of its log, at level DEBUG, is about these tests."""
+    folder = tmp_path_factory.mktemp("phi")
+    (folder / "sitecustomize.py").write_text(EVERYTHING)
+    settings = {
+        "PYTHONPATH": str(folder),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
+        "OTEL_BSP_SCHEDULE_DELAY": "200",
+        "OTEL_BLRP_SCHEDULE_DELAY": "200",
+        "OTEL_METRIC_EXPORT_INTERVAL": "500",
+    }
+    with running(folder / "data", workers=1, settings=settings) as started:
         yield started
 
 
 @pytest.fixture
-def ward(watched: RunningServer, http: httpx.Client) -> Iterator[Api]:
-    """Its API; afterwards its log is read."""
+def ward(watched: RunningServer, receiver: Receiver, http: httpx.Client) -> Iterator[Api]:
+    """Its API; afterwards its log is read, and what it sent elsewhere."""
     yield Api(http, f"{watched.url}/v2")
-    assert MARK not in watched.log.read_text().upper()
+    assert not marked(watched.log.read_bytes())
+    assert not marked(b"".join(receiver.content))
+
+
+def marked(told: bytes) -> bool:
+    return MARK.encode() in told.upper()
 
 
 def is_clean(answer: httpx.Response) -> bool:
@@ -169,7 +256,7 @@ def is_clean(answer: httpx.Response) -> bool:
 @pytest.mark.parametrize("case", STORES)
 def test_answers_to_stores_repeat_no_value(ward: Api, case: str, version: str) -> None:
     answer = STORES[case](Api(ward.http, ward.base.replace("v2", version)))
-    assert answer.status_code in (200, 202, 400, 409)
+    assert answer.status_code in (200, 202, 400, 409, 415)
     assert is_clean(answer), answer.text
 
 
@@ -232,3 +319,138 @@ def test_a_connection_that_breaks_off(ward: Api) -> None:
         head = request_head("POST", "/v2/studies", f"Content-Type: {DICOM}", "Content-Length: 100000")
         opened.sendall(head + secret(new_identity()))
     assert ward.get("/partitions").status_code == 200
+
+
+HEADERS = {
+    "Accept": "SECRET/SECRET; SECRET=SECRET",
+    "Accept-Encoding": "SECRET",
+    "Authorization": "Bearer SECRET",
+    "Content-Type": "SECRET",
+    "Cookie": "SECRET=SECRET",
+    "If-None-Match": "SECRET",
+    "Origin": "http://SECRET",
+    "Range": "bytes=SECRET",
+    "Referer": "http://x/SECRET",
+    "User-Agent": "SECRET",
+    "X-Forwarded-For": "SECRET",
+    "X-Forwarded-Host": "SECRET",
+    "X-MS-AZUREDICOM-AUDIT-Patient": "SECRET^NAME",
+    "X-Request-Id": "SECRET NAME",
+    "X-SECRET": "1",
+    "traceparent": "SECRET",
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_headers_are_not_repeated(ward: Api, name: str) -> None:
+    for method, path in (("GET", "/studies?limit=0"), ("GET", "/studies/1.2.3"), ("POST", "/studies"), ("GET", "/x")):
+        answer = ward.http.request(method, ward.base + path, headers={name: HEADERS[name]})
+        assert is_clean(answer)
+
+
+BODIES = {
+    "no JSON": b"SECRET",
+    "a path": b'[{"Path": "SECRET NAME", "VR": "LO", "Level": "Study"}]',
+    "a VR": b'[{"Path": "00101002", "VR": "SECRET^", "Level": "SECRET^"}]',
+    "a creator": b'[{"Path": "12051001", "VR": "LO", "PrivateCreator": "SECRET\\u0001", "Level": "Study"}]',
+    "another member": b'[{"SECRET": "SECRET"}]',
+    "a status": b'{"QueryStatus": "SECRET NAME"}',
+    "a file name": b'{"fileName": ["SECRET"]}',
+    "a name of a patient": b'{"fileName": "SECRET^NAME.dcm"}',
+}
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_bodies_of_other_requests_are_not_repeated(ward: Api, body: str) -> None:
+    for method, path in (
+        ("POST", "/extendedquerytags"),
+        ("PATCH", "/extendedquerytags/00100020"),
+        ("POST", "/uploads"),
+    ):
+        assert is_clean(ward.request(method, path, content=BODIES[body]))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/extendedquerytags/SECRET%20NAME",
+        "/extendedquerytags/SECRET^NAME/errors",
+        "/operations/SECRET",
+        "/uploads/SECRET.dcm",
+        "/partitions/SECRET/uploads/SECRET",
+        "/changefeed?offset=SECRET&startTime=SECRET",
+        "/changefeed?partition=SECRET",
+        "/studies?PatientName=SECRET&StudyDate=SECRET",
+        "/studies/1.2.3?accept=SECRET",
+    ],
+)
+def test_other_paths_and_queries_are_not_repeated(ward: Api, path: str) -> None:
+    for method in ("GET", "PUT", "PATCH", "DELETE"):
+        answer = ward.request(method, path)
+        assert answer.status_code >= 400 or method == "GET"
+        assert answer.status_code == 200 or is_clean(answer)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"SECRET /v2/studies HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /SECRET SECRET HTTP/1.1\r\n\r\n",
+        b"GET /v2/studies HTTP/1.1\r\nSECRET\r\n\r\n",
+        b"GET /v2/studies HTTP/1.1\r\nContent-Length: SECRET\r\n\r\n",
+        b"GET /v2/studies HTTP/1.1\r\nX-Long: " + b"SECRET" * 20_000 + b"\r\n\r\n",
+        b"GET /v2/studies/" + b"SECRET" * 5_000 + b" HTTP/1.1\r\n\r\n",
+        b"POST /v2/partitions/SECRET/studies HTTP/1.1\r\nContent-Type: application/dicom\r\nContent-Length: 9\r\n\r\n",
+    ],
+    ids=lambda head: head[:30],
+)
+def test_what_is_no_request_is_not_repeated(ward: Api, head: bytes) -> None:
+    with connection(ward.base) as opened:
+        opened.sendall(head)
+        opened.shutdown(socket.SHUT_WR)
+        told = b""
+        with contextlib.suppress(ConnectionError):
+            while more := opened.recv(65536):
+                told += more
+    assert not marked(told)
+    assert ward.get("/partitions").status_code == 200
+
+
+def test_files_dropped_into_the_inbox(ward: Api, watched: RunningServer) -> None:
+    good = new_identity()
+    files = {
+        "SECRET 1.dcm": secret(good),
+        "SECRET 2.dcm": secret(new_identity())[:-5],
+        "SECRET 3.zip": b"PK\x03\x04SECRET",
+        "SECRET 4.dcm": b"SECRET",
+    }
+    elsewhere, folder = watched.data / "elsewhere", watched.data / "inbox" / "SECRET^NAME"
+    elsewhere.mkdir()
+    for name, file in files.items():
+        (elsewhere / name).write_bytes(file)
+        os.utime(elsewhere / name, (0, time.time() - 3600))
+    elsewhere.rename(folder)
+    eventually(lambda: None if list(folder.glob("*.*")) else True)
+    assert ward.get(good.path).status_code == 200
+    assert len(list((watched.data / "inbox-errors" / folder.name).glob("*.json"))) == len(files) - 1
+
+
+def test_what_failed_names_no_partition() -> None:
+    """There may be none of that name: somebody may have written a patient's into the path."""
+    for status in (400, 403, 404, 429, 499, 500, 503):
+        assert MARK not in log_line(made_exchange(partition=MARK, status=status, function="store"))
+    assert MARK in log_line(made_exchange(partition=MARK, status=200))
+
+
+def test_metrics_and_health_name_nobody(ward: Api, watched: RunningServer, receiver: Receiver) -> None:
+    """After all of the above; and what was read there and in the log was no empty page."""
+    metrics = ward.http.get(f"{watched.url}/metrics")
+    assert metrics.status_code == 200
+    assert "store" in metrics.text
+    assert is_clean(metrics)
+    assert is_clean(ward.http.get(f"{watched.url}/health/check"))
+    eventually(lambda: (receiver.spans() and receiver.logs() and receiver.has_metrics()) or None)
+    log = watched.log.read_text()
+    assert "DEBUG" in log
+    assert '"function":"store"' in log
+    assert '"function":"search_studies"' in log
