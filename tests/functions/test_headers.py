@@ -1,6 +1,7 @@
 import pytest
 from azurefunctions.extensions.http.fastapi import Response
 
+from functions.answers import StreamedAnswer
 from functions.headers import ALWAYS, EXPOSED, add_headers, allows, is_preflight
 from shared.settings import Settings
 from tests.functions.requests import request
@@ -59,6 +60,26 @@ def test_without_origins_nothing_is_said_of_them() -> None:
     headers = answered((), ORIGIN).headers
     assert "vary" not in headers
     assert not [name for name in headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize("origins", [(ORIGIN,), ("*",), ("loopback",)])
+@pytest.mark.parametrize("origin", [ORIGIN, "http://localhost:3000", "https://evil.example"])
+def test_nobody_may_send_credentials_that_a_browser_adds(origins: tuple[str, ...], origin: str) -> None:
+    """With them any page of an allowed origin would act as whoever is logged in."""
+    assert "access-control-allow-credentials" not in answered(origins, origin).headers
+
+
+def test_pages_may_read_what_clients_need() -> None:
+    assert {"ETag", "Location", "Content-Location", "Content-Range", "Retry-After", "Warning"} <= set(
+        EXPOSED.split(", ")
+    )
+
+
+def test_a_stream_has_them_too() -> None:
+    answer = StreamedAnswer(iter(()))
+    add_headers(answer, request(origin=ORIGIN), Settings(cors_origins=(ORIGIN,)))
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
 
 
 def test_every_answer_has_the_security_headers() -> None:
