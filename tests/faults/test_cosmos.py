@@ -16,7 +16,7 @@ from shared.errors import StorageError
 from shared.services.context import Services, close_services, open_services
 from shared.services.delete import delete
 from shared.settings import Settings
-from shared.storage.index.cosmos import patience
+from shared.storage.index.cosmos import adapter, patience, recent
 from shared.storage.index.model import InstanceKey, Scope, Search
 from shared.storage.index.port import CommitMode
 from tests.azure.cosmos import CosmosStandIn, Fault
@@ -139,6 +139,13 @@ CHANGES: list[tuple[Before, Act]] = [
     (one, in_place_of_another),
     (both, gone),
 ]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read is what Cosmos DB holds, and nobody waits for what others remember."""
+    for module in (adapter, recent):
+        monkeypatch.setattr(module, "LEASE_SECONDS", 0.0)
 
 
 @pytest.fixture

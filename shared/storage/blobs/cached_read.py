@@ -1,4 +1,4 @@
-"""Reading files without waiting: what the system has in memory, or nothing. Needs Linux 5.12; elsewhere nothing."""
+"""Reading files without waiting: what Linux has in memory, or nothing."""
 
 import ctypes
 import os

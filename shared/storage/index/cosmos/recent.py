@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from shared.storage.index.model import InstanceKey, StoredInstance
 
-LEASE_SECONDS = 1.0
+LEASE_SECONDS = 0.5
 MOST_INSTANCES = 1_000
 LARGEST_INSTANCE = 64 * 1024
 """Bytes of metadata and layout beyond which an instance is not remembered."""
