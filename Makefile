@@ -21,7 +21,7 @@ demo: .venv/.local  ## store the images that pydicom ships through the running s
 	$(BIN)/python -m local.demo --url http://$(HOST):$(PORT)
 
 test: .venv/.dev .venv313/.installed tests/clients/node_modules/.installed tests/azure/node_modules/.installed  ## everything; PYTEST="-k word" for a part
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
