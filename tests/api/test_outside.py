@@ -39,7 +39,7 @@ TEMPLATES = [
 @pytest.fixture(scope="module")
 def fenced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server whose data folder has neighbours."""
-    root = tmp_path_factory.mktemp("outside")
+    root = tmp_path_factory.mktemp("canary")
     (root / "canary.txt").write_bytes(CANARY)
     (root / "deep").mkdir()
     with running(root / "deep" / "data", workers=1) as started:
