@@ -15,8 +15,6 @@ from shared.errors import BlobExists
 
 WRITE_BEHIND = 4 * 1024 * 1024
 """Bytes that may wait in memory before they are written."""
-WRITTEN_APART = 128 * 1024
-"""Bytes from which a file is written beside others, not one after the other with those it is made durable with."""
 WRITTEN_AT_ONCE = 512
 """Chunks that one call writes; Linux takes 1,024."""
 
@@ -60,8 +58,6 @@ class PartialFile:
                     waiting = 0
             if length > waiting:
                 await run(self.sync)
-            elif waiting >= WRITTEN_APART:
-                await run(self.write)
         except BaseException:
             await asyncio.shield(asyncio.ensure_future(run(self.discard)))
             raise
