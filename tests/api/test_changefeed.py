@@ -281,7 +281,7 @@ def test_filters(api: Api, partition: Api) -> None:
     assert matching(f"study={gone[0].study}&action=update") == []
 
 
-@pytest.mark.parametrize("query", ["partition=no-such-partition", f"study={new_uid()}"])
+@pytest.mark.parametrize("query", ["partition=no-such-partition", f"study={new_uid()}"], ids=["partition", "study"])
 def test_nothing_matches(api: Api, v1: Api, query: str) -> None:
     for version in (api, v1):
         assert entries(version, query) == []
