@@ -158,14 +158,14 @@ async def test_whatever_a_token_is_it_is_refused_cleanly(token: str) -> None:
     await refused(LOCAL, token)
 
 
-@given(st.data())
+@given(st.integers(0, 9_999), st.sampled_from("ABCXYZabcxyz0189-_=. "))
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-async def test_no_changed_byte_goes_unnoticed(issuer: TestIssuer, data: st.DataObject) -> None:
+async def test_no_changed_byte_goes_unnoticed(issuer: TestIssuer, number: int, letter: str) -> None:
     async def published() -> dict[str, object]:
         return signing_keys({"keys": [public_jwk(rsa_key(), issuer.key_id)]})
 
     verifier = TokenVerifier({issuer.url: IssuerKeys("issuer", published)}, [AUDIENCE])  # type: ignore[arg-type]
     token = issuer.token()
-    place = data.draw(st.integers(0, len(token) - 1))
-    other = data.draw(st.sampled_from("ABCXYZabcxyz0189-_=. ").filter(lambda letter: letter != token[place]))
+    place = number % len(token)
+    other = letter if letter != token[place] else "~"
     await refused(verifier, token[:place] + other + token[place + 1 :])

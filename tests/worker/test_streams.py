@@ -21,6 +21,8 @@ from tests.worker.host import RunningWorker
 MIB = 1024 * 1024
 AT_ONCE = 20
 WAIT_SECONDS = 30.0
+LITTLE_ROOM = [(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)]
+"""Of a client that the system takes no more than this for, so that an answer waits until it is read."""
 MOST_GROWTH = 48 * MIB
 """Bytes by which the worker and the host's stand-in, one process, may grow while they pass on one body."""
 FILE = {"Accept": "application/dicom; transfer-syntax=*"}
@@ -99,7 +101,7 @@ def test_a_large_instance_passes_in_bounded_memory(worker: RunningWorker, http: 
 
 def test_twenty_at_once(worker: RunningWorker) -> None:
     identities = [new_identity() for _ in range(AT_ONCE)]
-    files = [part10(dataset(identity, side=512, frames=8)) for identity in identities]
+    files = [part10(dataset(identity, side=512, frames=16)) for identity in identities]
     started = Barrier(AT_ONCE, lambda: until(lambda: worker.status()["in_flight"] == AT_ONCE), WAIT_SECONDS)
 
     def halves(file: bytes) -> Iterator[bytes]:
@@ -111,7 +113,10 @@ def test_twenty_at_once(worker: RunningWorker) -> None:
         return httpx.post(f"{worker.url}/v2/studies", content=halves(file), headers=DICOM, timeout=60).status_code
 
     def retrieve(identity: Identity) -> bytes:
-        with httpx.stream("GET", f"{worker.url}/v2{identity.path}", headers=FILE, timeout=60) as answer:
+        with (
+            httpx.Client(transport=httpx.HTTPTransport(socket_options=LITTLE_ROOM), timeout=60) as client,
+            client.stream("GET", f"{worker.url}/v2{identity.path}", headers=FILE) as answer,
+        ):
             started.wait()
             return answer.read()
 
