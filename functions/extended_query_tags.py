@@ -7,18 +7,16 @@ import orjson
 from azurefunctions.extensions.http.fastapi import Request, Response
 
 from functions.answers import JSON, json_answer
+from functions.bodies import limited
 from functions.gate import permissions, readable
-from functions.patience import impatient
 from functions.registration import api_url, api_version, service
 from shared.access import DataAction
 from shared.dicomweb.list_query import paging, parameters
 from shared.dicomweb.moments import moment_text
 from shared.dicomweb.tag_request import MAX_BODY, parse_query_status, parse_tags, tag_path
-from shared.errors import PayloadTooLarge
 from shared.services import tags
 from shared.services.context import process
 from shared.services.tags import TagState
-from shared.settings import settings
 from shared.storage.index.tags import QueryStatus, TagError
 
 blueprint = func.Blueprint()
@@ -90,12 +88,7 @@ def _path(req: Request) -> str:
 
 async def _body(req: Request) -> bytes:
     """The whole body. Raises PayloadTooLarge, RequestTimeout."""
-    body = b""
-    async for chunk in impatient(req.stream(), settings().idle_seconds):
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise PayloadTooLarge(f"The request exceeded the allowed limit of {MAX_BODY} bytes.")
-    return body
+    return b"".join([chunk async for chunk in limited(req, MAX_BODY, advice="")])
 
 
 def _answer(req: Request, body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
