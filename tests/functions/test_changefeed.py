@@ -35,6 +35,15 @@ def leaves_after(seconds: float) -> Receive:
     return receive
 
 
+async def endless(ended: list[bool]) -> str:
+    """Work that comes to no end but by being broken off, which it notes."""
+    try:
+        await asyncio.Event().wait()
+    finally:
+        ended.append(True)
+    raise AssertionError
+
+
 async def alone() -> bool:
     await asyncio.sleep(0)
     return asyncio.all_tasks() == {asyncio.current_task()}
@@ -60,32 +69,16 @@ async def test_what_fails_is_told() -> None:
 
 
 async def test_work_for_one_who_has_gone_is_broken_off() -> None:
-    ended = []
-
-    async def work() -> str:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.append(True)
-        raise AssertionError
-
+    ended: list[bool] = []
     with pytest.raises(ClientDisconnect):
-        await _while_connected(asking(leaves_after(0.01)), work())
+        await _while_connected(asking(leaves_after(0.01)), endless(ended))
     assert ended == [True]
     assert await alone()
 
 
 async def test_a_request_that_is_given_up_takes_its_work_with_it() -> None:
-    ended = []
-
-    async def work() -> str:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.append(True)
-        raise AssertionError
-
-    waiting = asyncio.create_task(_while_connected(asking(stays), work()))
+    ended: list[bool] = []
+    waiting = asyncio.create_task(_while_connected(asking(stays), endless(ended)))
     await asyncio.sleep(0.01)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
