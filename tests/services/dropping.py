@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from pydicom.data import get_testdata_file
 
 from shared.services.context import Services
 from shared.storage.inbox.port import Inbox
@@ -18,6 +19,11 @@ from tests.services.storing import PARTITION
 
 OLD_SECONDS = 3600
 """Age of dropped files: nobody is still writing them."""
+
+
+def media_directory() -> bytes:
+    """A DICOMDIR."""
+    return Path(get_testdata_file("DICOMDIR")).read_bytes()
 
 
 async def drop(services: Services, name: str, data: bytes | Iterable[bytes], age: float = OLD_SECONDS) -> None:

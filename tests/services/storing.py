@@ -11,10 +11,15 @@ from shared.services.search import search
 from shared.services.store import Store, StoreRequest
 from shared.storage.index.model import Scope, Search
 from shared.storage.index.port import CommitMode
-from tests.instances import Identity
+from tests.instances import Identity, dataset, part10
 
 URL = "http://host/v2"
 PARTITION = "Microsoft.Default"
+
+
+def named(identity: Identity, name: str = "A^B", **attributes: object) -> bytes:
+    """A file of a patient of that name."""
+    return part10(dataset(identity, PatientName=name, **attributes))
 
 
 async def store(

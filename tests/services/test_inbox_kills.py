@@ -9,8 +9,9 @@ import pytest
 
 from shared.services.context import Services
 from shared.services.inbox import take
-from tests.instances import Identity, dataset, new_identity, part10
+from tests.instances import dataset, new_identity, part10
 from tests.services.dropping import drop, dropped, failed, files, report, stored, zipped
+from tests.services.storing import named
 
 STEPS = 200
 """More than any import here takes."""
@@ -89,10 +90,6 @@ async def kill_and_repeat(services: Services, name: str, steps: int, *, after: b
         await take(mortal(services, fate), name)
     await take(services, name)
     return fate.dead
-
-
-def named(identity: Identity, name: str = "A^B") -> bytes:
-    return part10(dataset(identity, PatientName=name))
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

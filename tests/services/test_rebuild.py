@@ -9,16 +9,12 @@ from shared.services.rebuild import Rebuilt, rebuild
 from shared.storage.index.model import Scope
 from shared.storage.index.port import CommitMode
 from tests.dicom.real_files import PATHS
-from tests.instances import Identity, dataset, new_identity, new_uid, part10
-from tests.services.storing import PARTITION, everything, scope, store
+from tests.instances import dataset, new_identity, new_uid, part10
+from tests.services.storing import PARTITION, everything, named, scope, store
 
 
 async def rebuilt(anew: Services) -> Rebuilt:
     return await rebuild(anew, lambda done, total: None)
-
-
-def named(identity: Identity, name: str) -> bytes:
-    return part10(dataset(identity, PatientName=name))
 
 
 async def history(services: Services) -> None:

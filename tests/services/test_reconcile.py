@@ -12,12 +12,8 @@ from shared.services.tombstones import FOLDER, buried
 from shared.storage.blobs.names import InstanceBlob
 from shared.storage.index.port import CommitMode
 from shared.storage.versions import new_version
-from tests.instances import Identity, dataset, new_identity, part10
-from tests.services.storing import PARTITION, everything, scope, store
-
-
-def named(identity: Identity, name: str = "A^B") -> bytes:
-    return part10(dataset(identity, PatientName=name))
+from tests.instances import new_identity
+from tests.services.storing import PARTITION, everything, named, scope, store
 
 
 async def leave_stray(services: Services, content: bytes, mode: CommitMode = CommitMode.CREATE) -> str:
