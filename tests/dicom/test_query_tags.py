@@ -25,7 +25,7 @@ from shared.dicom.query_tags import (
 )
 from shared.dicom.vr_rules import MINIMUM_RULES
 from shared.errors import BadRequest
-from tests.dicom.test_validation import BAD, GOOD
+from tests.dicom.vr_values import BAD, GOOD
 
 VRS = SUPPORTED_VRS.split()
 TAG = "00181000"
