@@ -1,27 +1,21 @@
 """What a patient's data says is told to those who ask for it, and to nobody else: not in the log, not in errors."""
 
-import contextlib
 import os
-import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx
 import pytest
 
-from shared.audit import log_line
 from tests.api.client import DICOM, DICOM_JSON, DICOM_XML, Api, connection, request_head
 from tests.api.files import BIG_ENDIAN, by_hand, real
+from tests.api.phi.marks import MARK, is_clean
 from tests.api.store_answers import failed
 from tests.api.test_store_metadata_bulk import metadata, send, send_parts
-from tests.audit.exchanges import exchange as made_exchange
 from tests.dicom.building import explicit, item, sequence
 from tests.instances import Identity, new_identity
-from tests.server import RunningServer, running
-from tests.telemetry.receiver import Receiver, eventually, receiving
-
-MARK = "SECRET"
-"""Begins every value of the data sets sent here."""
+from tests.server import RunningServer
+from tests.telemetry.receiver import eventually
 
 TEXT_VRS = {
     "AE": "SECRETAE",
@@ -204,54 +198,6 @@ STORES: dict[str, Case] = {
 """Store requests, of which every answer and the log must be without marks."""
 
 
-EVERYTHING = """
-import logging
-logging.basicConfig(level=logging.DEBUG)
-logging.getLogger("opentelemetry").setLevel(logging.INFO)
-"""
-"""Run by every process of the server at its start."""
-
-
-@pytest.fixture(scope="module")
-def receiver() -> Iterator[Receiver]:
-    """Where traces, metrics and logs are sent."""
-    with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[RunningServer]:
-    """A server of its own, so that all of its log, at level DEBUG, is about these tests."""
-    folder = tmp_path_factory.mktemp("phi")
-    (folder / "sitecustomize.py").write_text(EVERYTHING)
-    settings = {
-        "PYTHONPATH": str(folder),
-        "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
-        "OTEL_BSP_SCHEDULE_DELAY": "200",
-        "OTEL_BLRP_SCHEDULE_DELAY": "200",
-        "OTEL_METRIC_EXPORT_INTERVAL": "500",
-    }
-    with running(folder / "data", workers=1, settings=settings) as started:
-        yield started
-
-
-@pytest.fixture
-def ward(watched: RunningServer, receiver: Receiver, http: httpx.Client) -> Iterator[Api]:
-    """Its API; afterwards its log is read, and what it sent elsewhere."""
-    yield Api(http, f"{watched.url}/v2")
-    assert not marked(watched.log.read_bytes())
-    assert not marked(b"".join(receiver.content))
-
-
-def marked(told: bytes) -> bool:
-    return MARK.encode() in told.upper()
-
-
-def is_clean(answer: httpx.Response) -> bool:
-    told = answer.text + str(answer.headers)
-    return MARK not in told.upper()
-
-
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("case", STORES)
 def test_answers_to_stores_repeat_no_value(ward: Api, case: str, version: str) -> None:
@@ -269,33 +215,6 @@ def test_values_are_given_to_those_who_ask_for_them(ward: Api) -> None:
     assert MARK in ward.get(f"{identity.path}/metadata").text
     assert MARK in ward.search(f"studies?StudyInstanceUID={identity.study}")[0]["00100020"]["Value"][0]
     assert MARK.encode() in ward.get(identity.path, DICOM).content
-
-
-PATHS = [
-    "/studies?PatientName=SECRET%3C",
-    "/studies?PatientID=SECRET&limit=SECRET",
-    "/studies?StudyDate=SECRET",
-    "/studies?fuzzymatching=SECRET",
-    "/studies?offset=SECRET",
-    "/studies/SECRET",
-    "/studies/SECRET/metadata",
-    "/studies/1.2/series/SECRET",
-    "/studies/1.2/series/1.2/instances/SECRET/frames/1",
-    "/partitions/SECRET%20/studies",
-    "/partitions/SECRET/studies",
-    "/SECRET",
-    "/SECRET/studies",
-]
-
-
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("method", ["GET", "DELETE", "PATCH"])
-def test_errors_do_not_repeat_the_request(ward: Api, method: str, path: str) -> None:
-    answer = ward.request(method, path)
-    assert answer.status_code >= 400 or method == "GET"
-    if answer.status_code >= 400:
-        assert MARK not in answer.text.upper()
-        assert MARK not in str(answer.headers).upper()
 
 
 def test_a_stored_instance_in_failing_reads(ward: Api) -> None:
@@ -321,101 +240,6 @@ def test_a_connection_that_breaks_off(ward: Api) -> None:
     assert ward.get("/partitions").status_code == 200
 
 
-HEADERS = {
-    "Accept": "SECRET/SECRET; SECRET=SECRET",
-    "Accept-Encoding": "SECRET",
-    "Authorization": "Bearer SECRET",
-    "Content-Type": "SECRET",
-    "Cookie": "SECRET=SECRET",
-    "If-None-Match": "SECRET",
-    "Origin": "http://SECRET",
-    "Range": "bytes=SECRET",
-    "Referer": "http://x/SECRET",
-    "User-Agent": "SECRET",
-    "X-Forwarded-For": "SECRET",
-    "X-Forwarded-Host": "SECRET",
-    "X-MS-AZUREDICOM-AUDIT-Patient": "SECRET^NAME",
-    "X-Request-Id": "SECRET NAME",
-    "X-SECRET": "1",
-    "traceparent": "SECRET",
-}
-
-
-@pytest.mark.parametrize("name", HEADERS)
-def test_headers_are_not_repeated(ward: Api, name: str) -> None:
-    for method, path in (("GET", "/studies?limit=0"), ("GET", "/studies/1.2.3"), ("POST", "/studies"), ("GET", "/x")):
-        answer = ward.http.request(method, ward.base + path, headers={name: HEADERS[name]})
-        assert is_clean(answer)
-
-
-BODIES = {
-    "no JSON": b"SECRET",
-    "a path": b'[{"Path": "SECRET NAME", "VR": "LO", "Level": "Study"}]',
-    "a VR": b'[{"Path": "00101002", "VR": "SECRET^", "Level": "SECRET^"}]',
-    "a creator": b'[{"Path": "12051001", "VR": "LO", "PrivateCreator": "SECRET\\u0001", "Level": "Study"}]',
-    "another member": b'[{"SECRET": "SECRET"}]',
-    "a status": b'{"QueryStatus": "SECRET NAME"}',
-    "a file name": b'{"fileName": ["SECRET"]}',
-    "a name of a patient": b'{"fileName": "SECRET^NAME.dcm"}',
-}
-
-
-@pytest.mark.parametrize("body", BODIES)
-def test_bodies_of_other_requests_are_not_repeated(ward: Api, body: str) -> None:
-    for method, path in (
-        ("POST", "/extendedquerytags"),
-        ("PATCH", "/extendedquerytags/00100020"),
-        ("POST", "/uploads"),
-    ):
-        assert is_clean(ward.request(method, path, content=BODIES[body]))
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/extendedquerytags/SECRET%20NAME",
-        "/extendedquerytags/SECRET^NAME/errors",
-        "/operations/SECRET",
-        "/uploads/SECRET.dcm",
-        "/partitions/SECRET/uploads/SECRET",
-        "/changefeed?offset=SECRET&startTime=SECRET",
-        "/changefeed?partition=SECRET",
-        "/studies?PatientName=SECRET&StudyDate=SECRET",
-        "/studies/1.2.3?accept=SECRET",
-    ],
-)
-def test_other_paths_and_queries_are_not_repeated(ward: Api, path: str) -> None:
-    for method in ("GET", "PUT", "PATCH", "DELETE"):
-        answer = ward.request(method, path)
-        assert answer.status_code >= 400 or method == "GET"
-        assert answer.status_code == 200 or is_clean(answer)
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        b"SECRET /v2/studies HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /SECRET SECRET HTTP/1.1\r\n\r\n",
-        b"GET /v2/studies HTTP/1.1\r\nSECRET\r\n\r\n",
-        b"GET /v2/studies HTTP/1.1\r\nContent-Length: SECRET\r\n\r\n",
-        b"GET /v2/studies HTTP/1.1\r\nX-Long: " + b"SECRET" * 20_000 + b"\r\n\r\n",
-        b"GET /v2/studies/" + b"SECRET" * 5_000 + b" HTTP/1.1\r\n\r\n",
-        b"POST /v2/partitions/SECRET/studies HTTP/1.1\r\nContent-Type: application/dicom\r\nContent-Length: 9\r\n\r\n",
-    ],
-    ids=lambda head: head[:30],
-)
-def test_what_is_no_request_is_not_repeated(ward: Api, head: bytes) -> None:
-    with connection(ward.base) as opened:
-        opened.sendall(head)
-        opened.shutdown(socket.SHUT_WR)
-        told = b""
-        with contextlib.suppress(ConnectionError):
-            while more := opened.recv(65536):
-                told += more
-    assert not marked(told)
-    assert ward.get("/partitions").status_code == 200
-
-
 def test_files_dropped_into_the_inbox(ward: Api, watched: RunningServer) -> None:
     good = new_identity()
     files = {
@@ -433,24 +257,3 @@ def test_files_dropped_into_the_inbox(ward: Api, watched: RunningServer) -> None
     eventually(lambda: None if list(folder.glob("*.*")) else True)
     assert ward.get(good.path).status_code == 200
     assert len(list((watched.data / "inbox-errors" / folder.name).glob("*.json"))) == len(files) - 1
-
-
-def test_what_failed_names_no_partition() -> None:
-    """There may be none of that name: somebody may have written a patient's into the path."""
-    for status in (400, 403, 404, 429, 499, 500, 503):
-        assert MARK not in log_line(made_exchange(partition=MARK, status=status, function="store"))
-    assert MARK in log_line(made_exchange(partition=MARK, status=200))
-
-
-def test_metrics_and_health_name_nobody(ward: Api, watched: RunningServer, receiver: Receiver) -> None:
-    """After all of the above; and what was read there and in the log was no empty page."""
-    metrics = ward.http.get(f"{watched.url}/metrics")
-    assert metrics.status_code == 200
-    assert "store" in metrics.text
-    assert is_clean(metrics)
-    assert is_clean(ward.http.get(f"{watched.url}/health/check"))
-    eventually(lambda: (receiver.spans() and receiver.logs() and receiver.has_metrics()) or None)
-    log = watched.log.read_text()
-    assert "DEBUG" in log
-    assert '"function":"store"' in log
-    assert '"function":"search_studies"' in log
