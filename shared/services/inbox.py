@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from shared.dicom.attributes import INSTANCE_UID, SERIES_UID, STUDY_UID
-from shared.dicom.identifiers import is_partition_name, trim_uid
+from shared.dicom.identifiers import trim_uid
 from shared.dicom.scanner import Scanner
 from shared.dicomweb.codes import FailureReason
 from shared.dicomweb.store_answer import Failed, Stored
@@ -22,6 +22,7 @@ from shared.services.context import Services
 from shared.services.inbox_archive import Archive, UnreadableArchive, opened_archive
 from shared.services.inbox_contents import Kind, begun, is_passed_over, kind, same
 from shared.services.inbox_errors import Failure, set_aside
+from shared.services.inbox_names import partition_of
 from shared.services.offload import offload
 from shared.services.preamble import with_preamble
 from shared.services.store import Store, StoreRequest
@@ -35,8 +36,6 @@ from shared.telemetry.metrics import STORED
 
 logger = logging.getLogger(__name__)
 
-PARTITIONS = "partitions"
-"""The folder in which each folder is a data partition."""
 API_VERSION = 2
 GROWN_SECONDS = 60.0
 """A file that can't be imported, changed less long ago, may not be whole yet where files are seen to grow."""
@@ -102,7 +101,7 @@ async def _try(services: Services, name: str) -> None:
 
 
 async def _import(services: Services, inbox: Inbox, file: Dropped) -> "_Import":
-    partition = _partition(file.name)
+    partition = partition_of(file.name)
     whole = _Source(lambda: inbox.read(file))
     importing = _Import(services, partition or DEFAULT_PARTITION)
     try:
@@ -119,15 +118,6 @@ async def _import(services: Services, inbox: Inbox, file: Dropped) -> "_Import":
         await asyncio.shield(importing.abandon())
         raise
     return importing
-
-
-def _partition(name: str) -> str | None:
-    """The data partition that a name's first folders choose, None if there can be none of that name."""
-    folder, _, below = name.partition("/")
-    partition, slash, _ = below.partition("/")
-    if folder != PARTITIONS or not slash:
-        return DEFAULT_PARTITION
-    return partition if is_partition_name(partition) else None
 
 
 async def _import_archive(importing: "_Import", whole: "_Source", chunks: AsyncIterator[bytes]) -> None:

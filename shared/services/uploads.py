@@ -9,9 +9,8 @@ from datetime import timedelta
 
 from shared.errors import BlobExists, Conflict, NotFound
 from shared.services.context import Services
-from shared.services.inbox import PARTITIONS
+from shared.services.inbox_names import name_within
 from shared.storage.inbox.port import Inbox
-from shared.storage.index.model import DEFAULT_PARTITION
 
 LIFETIME = timedelta(hours=1)
 FOLDER = "uploads"
@@ -68,4 +67,4 @@ def _inbox(services: Services) -> Inbox:
 
 
 def _path(partition: str, name: str) -> str:
-    return f"{FOLDER}/{name}" if partition == DEFAULT_PARTITION else f"{PARTITIONS}/{partition}/{FOLDER}/{name}"
+    return name_within(partition, f"{FOLDER}/{name}")

@@ -5,12 +5,13 @@ import io
 import logging
 import time
 import tracemalloc
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from shared.errors import StorageError
-from shared.services import inbox
+from shared.services import inbox, uploads
 from shared.services.context import Services
 from shared.services.inbox import StillGrowing, take, take_left
 from tests.instances import dataset, new_identity, streamed
@@ -25,7 +26,7 @@ from tests.services.dropping import (
     stored,
     zipped,
 )
-from tests.services.storing import named
+from tests.services.storing import PARTITION, named
 
 MIB = 1024 * 1024
 
@@ -341,6 +342,22 @@ async def test_logs_tell_no_names_and_no_values(services: Services, caplog: pyte
             await take(services, name)
     assert "A dropped file" in caplog.text
     assert "SECRET" not in caplog.text
+
+
+@pytest.mark.parametrize("partition", [PARTITION, "Ward.7", ".ward", "...", "-ward", "__MACOSX"])
+async def test_what_is_uploaded_into_a_partition_of_any_name_is_imported(services: Services, partition: str) -> None:
+    identity = new_identity()
+    upload = await uploads.offer(services, partition, "a.dcm")
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield named(identity)
+
+    await uploads.receive(services, partition, upload.name, chunks())
+    (name,) = await dropped(services)
+    assert name == upload.path
+    await take(services, name)
+    assert await stored(services, identity, partition) == named(identity)
+    assert await dropped(services) == set()
 
 
 def test_reports_are_bounded() -> None:
