@@ -15,6 +15,8 @@ from shared.services import uploads
 blueprint = func.Blueprint()
 
 MAX_BODY = 64 * 1024
+FILES_ELSEWHERE = "The file itself is sent to the URL that the answer gives; the body names it at most."
+TO_THE_INBOX = "Put the file into the inbox directly, or send what it holds as several smaller files."
 BLOCK_BLOB = {"x-ms-blob-type": "BlockBlob"}
 """What Blob Storage wants to be told with a file."""
 
@@ -37,14 +39,14 @@ async def offer_upload(call: Call) -> Response:
 async def receive_upload(call: Call) -> Response:
     """Take the file of an upload."""
     require_no_coding(call.request)
-    chunks = limited(call.request, call.services.settings.max_request_bytes)
+    chunks = limited(call.request, call.services.settings.max_request_bytes, TO_THE_INBOX)
     await uploads.receive(call.services, call.scope.partition, call.request.path_params["upload"], chunks)
     return Response(status_code=201)
 
 
 async def _file_name(request: Request) -> str:
     """What the body, a JSON object or nothing, says of the file. Raises BadRequest."""
-    body = b"".join([chunk async for chunk in limited(request, MAX_BODY)])
+    body = b"".join([chunk async for chunk in limited(request, MAX_BODY, FILES_ELSEWHERE)])
     try:
         told = orjson.loads(body or b"{}")
     except orjson.JSONDecodeError:

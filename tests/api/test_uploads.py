@@ -103,7 +103,9 @@ def test_a_body_that_is_none(api: Api, body: bytes) -> None:
 
 
 def test_a_body_that_is_far_too_large(api: Api) -> None:
-    assert api.http.post(f"{api.base}/uploads", content=b" " * 100_000).status_code == 413
+    answer = api.http.post(f"{api.base}/uploads", content=b" " * 100_000)
+    assert answer.status_code == 413
+    assert "sent to the URL" in answer.json()["detail"]
 
 
 def put(api: Api, name: str, file: bytes, headers: dict[str, str] | None = None) -> httpx.Response:
@@ -177,5 +179,8 @@ def test_without_an_inbox_the_answer_tells_how(without: Api) -> None:
 def test_the_limit_of_a_request(tmp_path: Path, http: httpx.Client) -> None:
     with running(tmp_path / "data", workers=1, settings={"DICOM_MAX_REQUEST_BYTES": "1000"}) as server:
         api = Api(http, f"{server.url}/v2")
-        assert put(api, own_name(api), bytes(1001)).status_code == 413
+        refused = put(api, own_name(api), bytes(1001))
+        assert refused.status_code == 413
+        assert "into the inbox" in refused.json()["detail"]
+        assert "instances" not in refused.json()["detail"]
         assert put(api, own_name(api), bytes(1000)).status_code == 201
