@@ -22,11 +22,11 @@ parameter that is repeated the first one counts, and unknown ones are passed ove
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
 
 from shared.dicom.identifiers import is_partition_name, is_uid, trim_uid
+from shared.dicomweb.list_query import paging, parameters
 from shared.dicomweb.moments import parse_moment
-from shared.errors import BadRequest
+from shared.dicomweb.refusals import invalid_parameter
 
 LIMITS = {1: (10, 100), 2: (100, 200)}
 """Default and greatest limit by API version."""
@@ -59,15 +59,15 @@ class FeedRequest:
 
 def parse_feed_query(raw: str, api_version: int) -> FeedRequest:
     """Read the query string, as it was sent, of a request for entries. Raises BadRequest for a value that is none."""
-    given = _parameters(raw)
-    offset = _offset(given)
+    given = parameters(raw)
+    page = paging(given, *LIMITS[api_version])
     start, end = (_moment(given, "StartTime"), _moment(given, "EndTime")) if api_version > 1 else (None, None)
     if start is not None and end is not None and end <= start:
-        raise _invalid("EndTime", "The field EndTime must be after StartTime.")
+        raise invalid_parameter("EndTime", "The field EndTime must be after StartTime.")
     return FeedRequest(
-        after=offset if api_version == 1 else 0,
-        skip=0 if api_version == 1 else offset,
-        limit=_limit(given, *LIMITS[api_version]),
+        after=page.offset if api_version == 1 else 0,
+        skip=0 if api_version == 1 else page.offset,
+        limit=page.limit,
         start=start,
         end=end,
         with_metadata=_with_metadata(given),
@@ -80,48 +80,13 @@ def parse_feed_query(raw: str, api_version: int) -> FeedRequest:
 
 def parse_latest_query(raw: str) -> FeedRequest:
     """Read the query string, as it was sent, of a request for the latest entry. Raises BadRequest."""
-    given = _parameters(raw)
+    given = parameters(raw)
     return FeedRequest(
         with_metadata=_with_metadata(given),
         partition=_partition(given),
         study=_study(given),
         actions=_actions(given),
     )
-
-
-def _parameters(raw: str) -> _Parameters:
-    """The first value of each parameter, by its name in lower case."""
-    try:
-        pairs = parse_qsl(raw, keep_blank_values=True, errors="strict")
-    except UnicodeDecodeError:
-        raise BadRequest("The query string is not percent-encoded UTF-8.") from None
-    return {name.strip().lower(): value.strip() for name, value in reversed(pairs)}
-
-
-def _invalid(name: str, why: str) -> BadRequest:
-    return BadRequest(f"The query parameter '{name}' is invalid. {why}")
-
-
-def _whole_number(given: _Parameters, name: str, default: int) -> int | None:
-    """The number; None if it is none, or below 0, or no place in a feed could be that far."""
-    value = given.get(name.lower())
-    if value is None:
-        return default
-    return int(value) if re.fullmatch("[0-9]{1,18}", value) else None
-
-
-def _offset(given: _Parameters) -> int:
-    offset = _whole_number(given, "Offset", 0)
-    if offset is None:
-        raise _invalid("Offset", "The field Offset must be 0 or more.")
-    return offset
-
-
-def _limit(given: _Parameters, default: int, most: int) -> int:
-    limit = _whole_number(given, "Limit", default)
-    if limit is None or not 1 <= limit <= most:
-        raise _invalid("Limit", f"The field Limit must be between 1 and {most}.")
-    return limit
 
 
 def _moment(given: _Parameters, name: str) -> int | None:
@@ -131,7 +96,7 @@ def _moment(given: _Parameters, name: str) -> int | None:
         return None
     moment = parse_moment(value)
     if moment is None:
-        raise _invalid(
+        raise invalid_parameter(
             name,
             f"The field {name} must be a date and time with Z or an offset from UTC, such as 2024-02-29T13:00:00Z.",
         )
@@ -141,14 +106,16 @@ def _moment(given: _Parameters, name: str) -> int | None:
 def _with_metadata(given: _Parameters) -> bool:
     value = given.get("includemetadata", "true").lower()
     if value not in ("true", "false"):
-        raise _invalid("IncludeMetadata", "The field IncludeMetadata must be true or false.")
+        raise invalid_parameter("IncludeMetadata", "The field IncludeMetadata must be true or false.")
     return value == "true"
 
 
 def _partition(given: _Parameters) -> str | None:
     value = given.get("partition")
     if value is not None and not is_partition_name(value):
-        raise _invalid("Partition", "A partition name is 1 to 64 letters, digits, dots, hyphens or underscores.")
+        raise invalid_parameter(
+            "Partition", "A partition name is 1 to 64 letters, digits, dots, hyphens or underscores."
+        )
     return value
 
 
@@ -157,7 +124,7 @@ def _study(given: _Parameters) -> str | None:
     if value is None:
         return None
     if not is_uid(value):
-        raise _invalid("Study", "A UID takes 1 to 64 digits and dots and ends in a digit.")
+        raise invalid_parameter("Study", "A UID takes 1 to 64 digits and dots and ends in a digit.")
     return trim_uid(value)
 
 
@@ -167,12 +134,12 @@ def _actions(given: _Parameters) -> tuple[str, ...] | None:
         return None
     named = {word.strip().lower() for word in value.split(",")}
     if not named <= ACTIONS.keys():
-        raise _invalid("Action", "The field Action takes create, update and delete, with commas between.")
+        raise invalid_parameter("Action", "The field Action takes create, update and delete, with commas between.")
     return tuple(action for word, action in ACTIONS.items() if word in named)
 
 
 def _wait(given: _Parameters) -> float:
     value = given.get("wait", "0")
     if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,9})?", value) or float(value) > MAX_WAIT:
-        raise _invalid("Wait", f"The field Wait must be between 0 and {MAX_WAIT}, in seconds.")
+        raise invalid_parameter("Wait", f"The field Wait must be between 0 and {MAX_WAIT}, in seconds.")
     return float(value)

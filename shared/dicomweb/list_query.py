@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import parse_qsl
 
-from shared.errors import BadRequest
+from shared.dicomweb.refusals import invalid_parameter, not_utf_8
 
 T = TypeVar("T")
 
@@ -34,18 +34,18 @@ def parameters(raw: str) -> Mapping[str, str]:
     try:
         pairs = parse_qsl(raw, keep_blank_values=True, errors="strict")
     except UnicodeDecodeError:
-        raise BadRequest("The query string is not percent-encoded UTF-8.") from None
+        raise not_utf_8() from None
     return {name.strip().lower(): value.strip() for name, value in reversed(pairs)}
 
 
-def paging(given: Mapping[str, str]) -> Paging:
+def paging(given: Mapping[str, str], default: int = DEFAULT_LIMIT, most: int = MAX_LIMIT) -> Paging:
     """The page that the parameters ask for. Raises BadRequest for a limit or offset out of bounds."""
-    limit = _whole_number(given, "limit", DEFAULT_LIMIT)
-    if limit is None or not 1 <= limit <= MAX_LIMIT:
-        raise _invalid("Limit", f"The field Limit must be between 1 and {MAX_LIMIT}.")
+    limit = _whole_number(given, "limit", default)
+    if limit is None or not 1 <= limit <= most:
+        raise invalid_parameter("Limit", f"The field Limit must be between 1 and {most}.")
     offset = _whole_number(given, "offset", 0)
     if offset is None:
-        raise _invalid("Offset", "The field Offset must be 0 or more.")
+        raise invalid_parameter("Offset", "The field Offset must be 0 or more.")
     return Paging(limit, offset)
 
 
@@ -56,7 +56,7 @@ def chosen(given: Mapping[str, str], name: str, words: Mapping[str, T]) -> T | N
         return None
     meanings = {word.lower(): meaning for word, meaning in words.items()}
     if value.lower() not in meanings:
-        raise _invalid(name, f"The field {name} takes one of {', '.join(words)}.")
+        raise invalid_parameter(name, f"The field {name} takes one of {', '.join(words)}.")
     return meanings[value.lower()]
 
 
@@ -66,7 +66,3 @@ def _whole_number(given: Mapping[str, str], name: str, default: int) -> int | No
     if value is None:
         return default
     return int(value) if re.fullmatch("[0-9]{1,18}", value) else None
-
-
-def _invalid(name: str, why: str) -> BadRequest:
-    return BadRequest(f"The query parameter '{name}' is invalid. {why}")

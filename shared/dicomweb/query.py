@@ -28,6 +28,7 @@ from shared.dicom.conditions import Condition, Order
 from shared.dicom.model import Level
 from shared.dicom.standard import keyword_for_tag, tag_for_keyword
 from shared.dicomweb.query_values import condition
+from shared.dicomweb.refusals import invalid_parameter, not_utf_8, repeated
 from shared.errors import BadRequest
 
 DEFAULT_LIMIT = 100
@@ -150,7 +151,7 @@ def _pairs(raw: str) -> list[tuple[str, str]]:
     try:
         decoded = [[unquote_plus(side, errors="strict") for side in part.partition("=")[::2]] for part in parts]
     except UnicodeDecodeError:
-        raise BadRequest("The query string is not percent-encoded UTF-8.") from None
+        raise not_utf_8() from None
     return [(name.strip(), value) for name, value in decoded]
 
 
@@ -185,16 +186,11 @@ def _wanted(
 def _searchable(name: str, level: Level, attributes: Mapping[str, Attribute]) -> Attribute:
     path = attribute_path(name)
     if path is None:
-        raise BadRequest(f"Unknown query parameter{_shown(name)}. {_ADVICE}")
+        raise BadRequest(f"Unknown query parameter{repeated(name)}. {_ADVICE}")
     attribute = attributes.get(path)
     if attribute is None or attribute.level > level:
         raise BadRequest(f"AttributeId {_keyword(path)} is not queryable. {_ADVICE}")
     return attribute
-
-
-def _shown(name: str) -> str:
-    """A name worth repeating to the caller; other text might be a value that lost its name."""
-    return f" '{name}'" if re.fullmatch("[A-Za-z0-9.]{1,64}", name) else ""
 
 
 def _only(controls: _Controls, name: str) -> str | None:
@@ -207,7 +203,7 @@ def _only(controls: _Controls, name: str) -> str | None:
 def _boolean(controls: _Controls, name: str) -> bool:
     value = _only(controls, name)
     if value is not None and value.lower() not in ("true", "false"):
-        raise BadRequest(f"The query parameter '{name}' is invalid. It is either true or false.")
+        raise invalid_parameter(name, "It is either true or false.")
     return value is not None and value.lower() == "true"
 
 
@@ -217,7 +213,7 @@ def _whole_number(controls: _Controls, name: str, span: str, smallest: int) -> i
         return None
     if not re.fullmatch("[0-9]{1,18}", value) or int(value) < smallest:
         field = name.capitalize()
-        raise BadRequest(f"The query parameter '{field}' is invalid. The field {field} must be {span}.")
+        raise invalid_parameter(field, f"The field {field} must be {span}.")
     return int(value)
 
 
@@ -243,7 +239,7 @@ def _included_tag(name: str) -> str:
     """A member of a sequence comes with the whole sequence."""
     path = attribute_path(name)
     if path is None:
-        raise BadRequest(f"The query parameter 'includefield' has an unknown attribute{_shown(name)}.")
+        raise BadRequest(f"The query parameter 'includefield' has an unknown attribute{repeated(name)}.")
     return path.partition(".")[0]
 
 
@@ -252,10 +248,10 @@ def _order(lists: Iterable[str], level: Level, attributes: Mapping[str, Attribut
     for item in _listed(lists):
         name, _, direction = item.partition(":")
         if direction.lower() not in ("", "asc", "desc"):
-            raise BadRequest("The query parameter 'orderby' is invalid. A direction is asc or desc.")
+            raise invalid_parameter("orderby", "A direction is asc or desc.")
         path = _ordered_by(name.lstrip("+-").strip(), level, attributes)
         if path in order:
-            raise BadRequest("The query parameter 'orderby' is invalid. It names an attribute twice.")
+            raise invalid_parameter("orderby", "It names an attribute twice.")
         order[path] = Order(path, descending=name.startswith("-") or direction.lower() == "desc")
     return tuple(order.values())
 
@@ -263,9 +259,7 @@ def _order(lists: Iterable[str], level: Level, attributes: Mapping[str, Attribut
 def _ordered_by(name: str, level: Level, attributes: Mapping[str, Attribute]) -> str:
     path = attribute_path(name)
     if path is not None and path not in attributes:
-        raise BadRequest(
-            f"The query parameter 'orderby' is invalid. Results can't be ordered by AttributeId {_keyword(path)}."
-        )
+        raise invalid_parameter("orderby", f"Results can't be ordered by AttributeId {_keyword(path)}.")
     return _searchable(name, level, attributes).path
 
 

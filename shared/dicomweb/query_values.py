@@ -22,7 +22,7 @@ from typing import TypeAlias
 from shared.dicom.attributes import Attribute
 from shared.dicom.conditions import Condition, Equal, MatchValue, Range, Wildcard, Words
 from shared.dicom.matching import PADDING, bounds, fold
-from shared.errors import BadRequest
+from shared.dicomweb.refusals import invalid_parameter
 
 MAX_VALUES = 500
 
@@ -46,16 +46,12 @@ def condition(attribute: Attribute, text: str, *, fuzzy: bool) -> Condition | No
     separators = r"[\\,]+" if attribute.vr in _COMMA_LISTS else r"\\+"
     values = [value for value in re.split(separators, text) if value.strip(PADDING)]
     if len(values) > MAX_VALUES:
-        raise _invalid(attribute, f"It takes at most {MAX_VALUES} values.")
+        raise invalid_parameter(attribute.keyword, f"It takes at most {MAX_VALUES} values.")
     if not all(value.strip(PADDING).strip("*") for value in values) or not values:
         return None
     if fuzzy and attribute.vr == "PN" and len(values) == 1 and (words := _words(values[0])):
         return Words(attribute.path, words)
     return _KINDS.get(attribute.vr, _texts)(attribute, values)
-
-
-def _invalid(attribute: Attribute, why: str) -> BadRequest:
-    return BadRequest(f"The query parameter '{attribute.keyword}' is invalid. {why}")
 
 
 def _words(value: str) -> tuple[str, ...]:
@@ -94,7 +90,7 @@ def _shortened(pattern: str) -> list[str]:
 def _numbers(attribute: Attribute, values: Sequence[str]) -> Condition:
     folded = _folded(attribute, values)
     if len(folded) < len(values):
-        raise _invalid(attribute, "It takes numbers.")
+        raise invalid_parameter(attribute.keyword, "It takes numbers.")
     return Equal(attribute.path, folded)
 
 
@@ -103,7 +99,7 @@ def _moments(attribute: Attribute, values: Sequence[str]) -> Condition:
         return _moment_or_range(attribute, values[0])
     moments = [_bounds(attribute, value) for value in values]
     if any(earliest != latest for earliest, latest in moments):
-        raise _invalid(attribute, "It takes one range, or full values where there are several.")
+        raise invalid_parameter(attribute.keyword, "It takes one range, or full values where there are several.")
     return Equal(attribute.path, tuple(earliest for earliest, _ in moments))
 
 
@@ -114,18 +110,20 @@ def _moment_or_range(attribute: Attribute, text: str) -> Condition:
         earliest, latest = _bounds(attribute, text)
         return Equal(attribute.path, (earliest,)) if earliest == latest else Range(attribute.path, earliest, latest)
     if len(ends) > 2 or not any(ends):
-        raise _invalid(attribute, "A range has two ends, or one of them, with a hyphen between.")
+        raise invalid_parameter(attribute.keyword, "A range has two ends, or one of them, with a hyphen between.")
     low = _bounds(attribute, ends[0])[0] if ends[0] else None
     high = _bounds(attribute, ends[1])[1] if ends[1] else None
     if low is not None and high is not None and low > high:
-        raise _invalid(attribute, "The range ends before it begins.")
+        raise invalid_parameter(attribute.keyword, "The range ends before it begins.")
     return Range(attribute.path, low, high)
 
 
 def _bounds(attribute: Attribute, text: str) -> tuple[str, str]:
     found = None if "+" in text else bounds(attribute.vr, text)
     if found is None:
-        raise _invalid(attribute, f"It takes {_FORMS[attribute.vr]}, or a range of two with a hyphen between.")
+        raise invalid_parameter(
+            attribute.keyword, f"It takes {_FORMS[attribute.vr]}, or a range of two with a hyphen between."
+        )
     return found
 
 

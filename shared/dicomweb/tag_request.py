@@ -3,7 +3,6 @@
 Names of properties and of what has a few values only are taken in any letter case.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -13,6 +12,7 @@ from shared.dicom.attributes import Attribute
 from shared.dicom.model import Level
 from shared.dicom.query_tags import NO_SEQUENCES, queryable
 from shared.dicomweb.query import attribute_path
+from shared.dicomweb.refusals import repeated
 from shared.errors import BadRequest
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ def parse_query_status(body: bytes) -> bool:
         raise BadRequest(_SYNTAX)
     for name in change:
         if name.lower() != "querystatus":
-            raise BadRequest(f"The field{_shown(name)} in request body is invalid: Only QueryStatus can be changed.")
+            raise BadRequest(f"The field{repeated(name)} in request body is invalid: Only QueryStatus can be changed.")
     return _one_of(QUERY_STATUSES, next(iter(change.values()), ""), "$.QueryStatus")
 
 
@@ -56,7 +56,7 @@ def tag_path(text: str) -> str:
     """The 8 hexadecimal digits of a tag in the path of a URL, which may be a keyword. Raises BadRequest."""
     path = attribute_path(text.strip())
     if path is None:
-        raise BadRequest(f"The tag path{_shown(text)} is neither 8 hexadecimal digits nor a keyword of an attribute.")
+        raise BadRequest(f"The tag path{repeated(text)} is neither 8 hexadecimal digits nor a keyword of an attribute.")
     if "." in path:
         raise BadRequest(NO_SEQUENCES)
     return path
@@ -95,16 +95,11 @@ def _one_of(names: Mapping[str, T], value: object, field: str) -> T:
         if name.lower() == text:
             return meant
     expected = ", ".join(f"'{name}'" for name in names)
-    raise _invalid(field, f"Expected value{_shown(value)} to be one of the following values: [{expected}]")
+    raise _invalid(field, f"Expected value{repeated(value)} to be one of the following values: [{expected}]")
 
 
 def _invalid(field: str, why: str) -> BadRequest:
     return BadRequest(f"The field '{field}' in request body is invalid: {why}")
-
-
-def _shown(value: object) -> str:
-    """A word worth repeating to the caller."""
-    return f" '{value}'" if isinstance(value, str) and re.fullmatch("[A-Za-z0-9.]{1,64}", value) else ""
 
 
 def _json(body: bytes) -> Any:
