@@ -11,6 +11,7 @@ from shared.errors import Conflict, NotFound, ServiceUnavailable
 from shared.services import running
 from shared.services.context import Services
 from shared.services.erasing import ERASE, ERASING
+from shared.services.pages import page_of
 from shared.services.reindex import REINDEX, REINDEXING
 from shared.services.running import Stopped, Work, attempt, now
 from shared.storage.index.operations import Operation, OperationStatus
@@ -22,7 +23,6 @@ BUDGET_SECONDS = 240.0
 """How long an operation is worked at in one go: Azure ends a function after ten minutes."""
 KEPT_SECONDS = 7 * 24 * 3600
 DUE_BATCH = 16
-PAGE = 200
 CANCEL_ATTEMPTS = 10
 
 
@@ -51,14 +51,11 @@ async def page(
     services: Services, offset: int, limit: int, status: OperationStatus | None = None, type_: str | None = None
 ) -> list[Operation]:
     """Operations, newest first; those of a status or type, where one is given."""
-    found: list[Operation] = []
-    seen = 0
-    while batch := await services.index.operations.page(seen, PAGE):
-        seen += len(batch)
-        found += [each for each in batch if status in (None, each.status) and type_ in (None, each.type)]
-        if len(found) >= offset + limit or len(batch) < PAGE:
-            break
-    return found[offset : offset + limit]
+
+    def is_wanted(operation: Operation) -> bool:
+        return status in (None, operation.status) and type_ in (None, operation.type)
+
+    return await page_of(services.index.operations.page, is_wanted, offset, limit)
 
 
 async def cancel(services: Services, operation: str) -> Operation:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from shared.dicom.attributes import BY_PATH, Attribute
 from shared.dicom.query_tags import ALWAYS_SEARCHABLE
@@ -11,6 +12,7 @@ from shared.errors import BadRequest, Conflict, NotFound, ServiceError, StorageE
 from shared.services import operations
 from shared.services.context import Services
 from shared.services.erasing import ERASE
+from shared.services.pages import page_of
 from shared.services.reindex import REINDEX
 from shared.storage.index.model import TagKey
 from shared.storage.index.operations import Operation
@@ -21,7 +23,6 @@ logger = logging.getLogger(__name__)
 
 MAX_TAGS = 128
 ATTEMPTS = 5
-PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +94,8 @@ async def errors(
     key = (await _tag(services, path)).key
     if partitions is None:
         return await services.index.tags.errors(key, offset, limit)
-    found: list[TagError] = []
-    seen = 0
-    while batch := await services.index.tags.errors(key, seen, PAGE):
-        seen += len(batch)
-        found += [each for each in batch if each.key.partition in partitions]
-        if len(found) >= offset + limit or len(batch) < PAGE:
-            break
-    return found[offset : offset + limit]
+    read = partial(services.index.tags.errors, key)
+    return await page_of(read, lambda error: error.key.partition in partitions, offset, limit)
 
 
 async def set_query_status(services: Services, path: str, status: QueryStatus) -> TagState:
