@@ -28,7 +28,7 @@ async def change_feed(req: Request) -> Response:
     services = await process.services()
     reading = feed.entries(services, asked, await _partitions(req, services, asked))
     found = await (_while_connected(req, reading) if asked.wait else reading)
-    return _answer(req, json_array(feed.objects(services, found, _base_url(req))))
+    return _answer(req, json_array(feed.objects(services, found, api_url(req))))
 
 
 @service(blueprint, "change_feed_latest", ["GET"], "{version}/changefeed/latest", DataAction.READ)
@@ -40,7 +40,7 @@ async def change_feed_latest(req: Request) -> Response:
     found = await feed.latest(services, asked, await _partitions(req, services, asked))
     if found is None:
         return Response(status_code=204)
-    return _answer(req, feed.objects(services, [found], _base_url(req)))
+    return _answer(req, feed.objects(services, [found], api_url(req)))
 
 
 async def _partitions(req: Request, services: Services, asked: FeedRequest) -> tuple[str, ...] | None:
@@ -49,10 +49,6 @@ async def _partitions(req: Request, services: Services, asked: FeedRequest) -> t
 
 def _answer(req: Request, body: AsyncIterator[bytes]) -> Response:
     return stream_answer(req, body, {"Content-Type": JSON}, compressible=True)
-
-
-def _base_url(req: Request) -> str:
-    return api_url(req, req.path_params["version"].lower())
 
 
 async def _while_connected(req: Request, work: Coroutine[Any, Any, T]) -> T:

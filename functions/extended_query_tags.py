@@ -79,7 +79,7 @@ async def delete_tag(req: Request) -> Response:
 
 def _base_url(req: Request) -> str:
     api_version(req)
-    return api_url(req, req.path_params["version"].lower())
+    return api_url(req)
 
 
 def _path(req: Request) -> str:

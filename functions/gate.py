@@ -8,8 +8,8 @@ from azurefunctions.extensions.http.fastapi import Request
 
 from functions.open_access import require_own
 from shared.access import Access, DataAction, Permissions, open_access
-from shared.errors import BadRequest
 from shared.services.context import Services
+from shared.services.partitions import no_such_partition
 from shared.settings import settings
 
 EMBEDDED = "DICOM_LOCAL_DATA"
@@ -55,7 +55,7 @@ def enter_partition(req: Request, action: DataAction, partition: str, *, named: 
     if allowed.allows(action, partition):
         return
     if named and must_exist and not allowed.allows(DataAction.READ, partition):
-        raise BadRequest("Specified PartitionName does not exist.")
+        raise no_such_partition()
     raise access().refusal()
 
 

@@ -32,7 +32,7 @@ async def openapi_yaml(req: Request) -> Response:
 async def _answer(req: Request, form: Format) -> Response:
     version = api_version(req)
     known = await asyncio.to_thread(_document, version, form)
-    here = {"openapi": OPENAPI, "servers": [{"url": api_url(req, req.path_params["version"].lower())}]}
+    here = {"openapi": OPENAPI, "servers": [{"url": api_url(req)}]}
     body = form.join(form.write(here), known)
     headers = {"ETag": entity_tag(hashlib.sha256(body).hexdigest()[:32]), **VARY}
     return unchanged_answer(req, headers) or json_answer(req, body, headers=headers, media_type=form.media_type)

@@ -37,7 +37,7 @@ async def get_operation(req: Request) -> Response:
     body = orjson.dumps(_object(req, version, found))
     if found.status.is_final:
         return json_answer(req, body, media_type=JSON)
-    location = {"Location": f"{_base_url(req)}/operations/{found.id}"}
+    location = {"Location": f"{api_url(req)}/operations/{found.id}"}
     return json_answer(req, body, 202, location, media_type=JSON)
 
 
@@ -65,10 +65,6 @@ def _id(req: Request) -> str:
     return str(text.replace("-", ""))
 
 
-def _base_url(req: Request) -> str:
-    return api_url(req, req.path_params["version"].lower())
-
-
 def _object(req: Request, version: int, operation: Operation) -> dict[str, Any]:
     paths = operation.input.get("paths", ())
     properties = {
@@ -78,7 +74,7 @@ def _object(req: Request, version: int, operation: Operation) -> dict[str, Any]:
         "lastUpdatedTime": moment_text(operation.updated),
         "status": _word(operation.status, version),
         "percentComplete": operation.percent,
-        "resources": [f"{_base_url(req)}/extendedquerytags/{path}" for path in paths] or None,
+        "resources": [f"{api_url(req)}/extendedquerytags/{path}" for path in paths] or None,
         "errors": errors_of(operation) or None,
     }
     return {name: value for name, value in properties.items() if value is not None}

@@ -1,7 +1,5 @@
 """The list of data partitions."""
 
-from datetime import UTC, datetime
-
 import azure.functions as func
 import orjson
 from azurefunctions.extensions.http.fastapi import Request, Response
@@ -10,6 +8,7 @@ from functions.answers import JSON, json_answer
 from functions.gate import readable
 from functions.registration import api_version, service
 from shared.access import DataAction
+from shared.dicomweb.moments import moment_text
 from shared.services.context import process
 from shared.services.partitions import partitions
 
@@ -27,7 +26,7 @@ async def list_partitions(req: Request) -> Response:
         {
             "partitionKey": partition.key,
             "partitionName": partition.name,
-            "createdDate": datetime.fromtimestamp(partition.created, UTC).isoformat().replace("+00:00", "Z"),
+            "createdDate": moment_text(round(partition.created * 1_000_000)),
         }
         for partition in found
     ]

@@ -21,7 +21,7 @@ from functions.limits import Place, require_short
 from functions.observing import VERSIONS, Door, Observation
 from functions.recent import RecentAnswers
 from shared.access import DataAction
-from shared.dicom.identifiers import is_partition_name, is_uid, trim_uid
+from shared.dicom.identifiers import PARTITION_NAME_RULE, is_partition_name, is_uid, trim_uid
 from shared.dicomweb.query import check_query
 from shared.dicomweb.urls import base_url
 from shared.errors import BadRequest, InvalidIdentifier, NotFound, ServiceError
@@ -193,7 +193,7 @@ async def _call(req: Request, action: DataAction, *, must_exist: bool) -> Call:
     version = api_version(req)
     partition = path.get("partition")
     if partition is not None and not is_partition_name(partition):
-        raise InvalidIdentifier("A partition name is 1 to 64 letters, digits, dots, hyphens or underscores.")
+        raise InvalidIdentifier(PARTITION_NAME_RULE)
     scope = Scope(
         partition or DEFAULT_PARTITION,
         *(_uid(path.get(level), level) for level in ("study", "series", "instance")),
@@ -202,7 +202,7 @@ async def _call(req: Request, action: DataAction, *, must_exist: bool) -> Call:
     enter_partition(req, action, scope.partition, named=partition is not None, must_exist=must_exist)
     if partition is not None and must_exist:
         await require_partition(services, partition)
-    return Call(req, services, version, scope, api_url(req, path["version"].lower(), partition))
+    return Call(req, services, version, scope, api_url(req, partition))
 
 
 def api_version(req: Request) -> int:
@@ -213,8 +213,9 @@ def api_version(req: Request) -> int:
     return version
 
 
-def api_url(req: Request, version: str, partition: str | None = None) -> str:
+def api_url(req: Request, partition: str | None = None) -> str:
     """The absolute URL up to and including version and partition."""
+    version = req.path_params["version"].lower()
     return base_url(req.scope, req.headers, settings().public_url, version, partition)
 
 

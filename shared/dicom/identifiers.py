@@ -8,6 +8,8 @@ IMPLEMENTATION_CLASS_UID = "2.25.37041652981356661538480504059229086321"
 
 IMPLEMENTATION_VERSION_NAME = "DICOM_FUNCTIONS"
 
+PARTITION_NAME_RULE = "A partition name is 1 to 64 letters, digits, dots, hyphens or underscores."
+
 _UID = re.compile(r"[0-9.]{0,63}[0-9]").fullmatch
 _PARTITION_NAME = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9.\-_]{1,64}").fullmatch
 

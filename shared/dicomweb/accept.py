@@ -6,11 +6,11 @@ from enum import Enum, auto
 from functools import lru_cache
 from typing import NamedTuple
 
+from shared.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from shared.dicomweb.media_types import (
     DICOM,
     DICOM_JSON,
     DICOM_XML,
-    EXPLICIT_VR_LITTLE_ENDIAN,
     FRAME_SYNTAXES,
     JSON,
     OCTET_STREAM,

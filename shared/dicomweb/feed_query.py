@@ -23,7 +23,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.dicom.identifiers import is_partition_name, is_uid, trim_uid
+from shared.dicom.identifiers import PARTITION_NAME_RULE, is_partition_name, is_uid, trim_uid
 from shared.dicomweb.list_query import paging, parameters
 from shared.dicomweb.moments import parse_moment
 from shared.dicomweb.refusals import invalid_parameter
@@ -113,9 +113,7 @@ def _with_metadata(given: _Parameters) -> bool:
 def _partition(given: _Parameters) -> str | None:
     value = given.get("partition")
     if value is not None and not is_partition_name(value):
-        raise invalid_parameter(
-            "Partition", "A partition name is 1 to 64 letters, digits, dots, hyphens or underscores."
-        )
+        raise invalid_parameter("Partition", PARTITION_NAME_RULE)
     return value
 
 

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from shared.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from shared.errors import UnsupportedMediaType
 
 DICOM = "application/dicom"
@@ -11,8 +12,6 @@ DICOM_XML = "application/dicom+xml"
 JSON = "application/json"
 OCTET_STREAM = "application/octet-stream"
 ZIP = "application/zip"
-
-EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 
 FRAME_SYNTAXES: dict[str, dict[str, str]] = {
     OCTET_STREAM: {

@@ -1,11 +1,10 @@
 """What answers hold: media types of resources, headers, and the errors that any function may answer."""
 
 from shared.dicomweb.accept import REPRESENTATIONS, Resource
-from shared.dicomweb.media_types import DICOM_JSON
+from shared.dicomweb.media_types import DICOM_JSON, JSON
 from shared.openapi.model import Answer, Content, Json
 from shared.openapi.schemas import BINARY, TEXT, URL, ref, whole
 
-JSON = "application/json"
 BYTERANGES = "multipart/byteranges"
 PROBLEM: Content = {"application/problem+json": ref("Problem"), "text/plain": TEXT}
 

@@ -13,4 +13,9 @@ async def partitions(services: Services) -> list[Partition]:
 async def require_partition(services: Services, name: str) -> None:
     """Raises BadRequest when no such partition exists."""
     if name not in {partition.name for partition in await services.index.partitions()}:
-        raise BadRequest("Specified PartitionName does not exist.")
+        raise no_such_partition()
+
+
+def no_such_partition() -> BadRequest:
+    """Also what is answered of a partition to those who may not know that it exists."""
+    return BadRequest("Specified PartitionName does not exist.")
