@@ -1,6 +1,7 @@
 """Text in the character sets of DICOM, to Unicode (PS3.5 6.1, PS3.3 C.12.1.1.2)."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 ESCAPE: Final = 0x1B
@@ -146,6 +147,7 @@ DEFAULT_CHARSET: Final = Charset(_DEFAULT, has_g1=False)
 _CHARSETS: Final = {codec: Charset(codec) for codec in _CODECS.values()} | {_DEFAULT: DEFAULT_CHARSET}
 
 
+@lru_cache(maxsize=64)
 def charset_of(term: str) -> Charset:
     """The character set that the first value of Specific Character Set (0008,0005) names.
 

@@ -17,6 +17,7 @@ from shared.dicom.dictionary import (
 from shared.dicom.encapsulated import UNDEFINED, FragmentReader
 from shared.dicom.frames import Encapsulation
 from shared.dicom.model import ByteRange, DataSet
+from shared.dicom.plain import LONGEST_SHORT_FORM, PlainReader
 from shared.dicom.transfer_syntax import EXPLICIT_LITTLE, Encoding, implicit, shows_vr
 from shared.dicom.values import ARRAYS, BINARY, LONG_FORM, Element, decoders
 from shared.dicom.walk import Walk
@@ -30,95 +31,62 @@ _ITEM_END: Final = 0xE00D
 _SEQUENCE_END: Final = 0xE0DD
 
 _SEPARATOR: Final = b"\\"
-_LONGEST_SHORT_FORM: Final = 0xFFFF
 _PADDING_RUN: Final = 4096
 
 _ITEM_TAGS: Final = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 _UNCERTAIN: Final = frozenset((UNKNOWN, PRIVATE))
 
 
-class DataSetReader:
+class DataSetReader(PlainReader):
     """A data set, or an item of a sequence, up to offset ``end`` or its delimiter.
 
     ``elements`` grows as it is read; ``depth`` counts the sequences around it.
     """
 
-    __slots__ = (
-        "_charset",
-        "_counted",
-        "_decoders",
-        "_encoding",
-        "_end",
-        "_fresh",
-        "_last",
-        "_parent",
-        "_sorted",
-        "_walk",
-        "depth",
-        "elements",
-    )
+    __slots__ = ("_counted", "_end", "_fresh", "_parent", "_walk", "depth")
 
     def __init__(
         self, walk: Walk, encoding: Encoding, charset: Charset, end: int, parent: "SequenceReader | None" = None
     ) -> None:
+        super().__init__(encoding, charset)
         self._walk = walk
-        self._encoding = encoding
-        self._charset = charset
-        self._decoders = decoders(encoding.little_endian, charset)
         self._end = end
         self._parent = parent
         self._fresh = parent is not None and encoding.explicit
-        self._last = ""
-        self._sorted = True
         self._counted = 0
         self.depth: int = parent.depth + 1 if parent else 0
-        self.elements: DataSet = {}
 
     def read(self, buffer: bytes, position: int) -> int:
         """Read the plain elements up to one that is not; that and the end are left to others."""
-        size = len(buffer)
-        stop = min(size - 8, self._end - self._walk.base - 1)
+        stop = min(len(buffer) - 8, self._end - self._walk.base - 1)
         if self._fresh and position <= stop:
             self._fresh = False
             if not shows_vr(buffer, position):
                 self._encoding = implicit(self._encoding)
-        encoding = self._encoding
-        unpack, tags, explicit = encoding.header, encoding.tags, encoding.explicit
-        elements, decode, last = self.elements, self._decoders.short.get, self._last
         start = position
-        while position <= stop:
-            if explicit:
-                key, vr, length = unpack(buffer, position)
-                name = tags[key][0]
-            else:
-                key, length = unpack(buffer, position)
-                name, vr = tags[key]
-            decoded = decode(vr)
-            value = position + 8
-            end = value + length
-            if decoded is None or name is None or length > _LONGEST_SHORT_FORM or end > size:
-                self._pause(last)
-                self._walk.count_values(buffer.count(_SEPARATOR, start, position))
-                return self._read_special(buffer, position)
-            elements[name] = decoded[buffer[value:end]]
-            if name <= last:
-                self._sorted = False
-            last = name
-            position = end
-        self._pause(last)
-        self._walk.count_values(buffer.count(_SEPARATOR, start, position))
+        if self._parent is None and position <= stop:
+            position, special = self._recognise(buffer, position, stop)
+        else:
+            position, special = self._read_plain(buffer, position, stop)
+        self._count(buffer, start, position)
+        if special:
+            position = self._read_special(buffer, position)
+            if not self._walk.need:
+                self._end_stretch()
+            return position
         if self._walk.base + position < self._end:
             return self._walk.wait(position, 8)
         self.close()
         return position
 
-    def _pause(self, last: str) -> None:
-        self._last = last
+    def _count(self, buffer: bytes, start: int, stop: int) -> None:
         self._walk.count(len(self.elements) - self._counted)
         self._counted = len(self.elements)
+        self._walk.count_values(buffer.count(_SEPARATOR, start, stop))
 
     def close(self) -> None:
         """End the data set: put its tags in order (PS3.18 F.2.2) and let the sequence around it read on."""
+        self._end_stretch()
         if not self._sorted:
             self._walk.disordered = True
             in_order = sorted(self.elements.items())
@@ -179,7 +147,7 @@ class DataSetReader:
     def _known_vr(self, tag: int, stated: bytes, length: int, start: bytes) -> bytes:
         """The VR of the value that begins with ``start``, from the dictionaries where the file lacks it."""
         vr = stated
-        if vr == UNKNOWN and (tag >> 16 & 1 or length < _LONGEST_SHORT_FORM):
+        if vr == UNKNOWN and (tag >> 16 & 1 or length < LONGEST_SHORT_FORM):
             vr = public_vr(tag)
         if vr == PRIVATE:
             block = self.elements.get(f"{tag >> 16:04X}00{tag >> 8 & 0xFF:02X}", {})

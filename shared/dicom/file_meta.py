@@ -96,7 +96,9 @@ class FileMetaReader(DataSetReader):
             return self._walk.wait(position, need)
         if group == _GROUP:
             self._encoding = EXPLICIT_LITTLE if shows_vr(buffer, position) else IMPLICIT_LITTLE
-            return self._read_special(buffer, position)
+            end, special = self._read_plain(buffer, position, position)
+            self._count(buffer, position, end)
+            return self._read_special(buffer, position) if special else end
         self.end()
         return self._walk.wait(position, 1) if self._start.deflated else position
 

@@ -26,6 +26,7 @@ from shared.dicom.conditions import MatchValue
 from shared.dicom.model import DataSet, Level
 
 PADDING = " \0"
+_EMPTY: tuple[Any, ...] = (None, "", {})
 
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 _LETTERS_OF_THEIR_OWN = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "\u0131": "i"})
@@ -80,7 +81,8 @@ def level_dataset(dataset: DataSet, level: Level) -> DataSet:
 
 
 def _has_value(element: Mapping[str, Any]) -> bool:
-    return any(value not in (None, "", {}) for value in element.get("Value", ()))
+    values = element.get("Value", ())
+    return bool(values) and (values[0] not in _EMPTY or any(value not in _EMPTY for value in values))
 
 
 def _first(element: Mapping[str, Any] | None) -> Any:
