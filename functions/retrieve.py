@@ -6,7 +6,7 @@ import azure.functions as func
 import orjson
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions.answers import DICOM_JSON, VARY, json_array, stream_answer, unchanged_answer
+from functions.answers import DICOM_JSON, VARY, accepts_gzip, stream_answer, unchanged_answer
 from functions.content import Representation, content_answer
 from functions.registration import Call, dicomweb
 from shared.access import DataAction
@@ -15,6 +15,7 @@ from shared.dicomweb.accept import Resource, Selected, content_type, negotiate
 from shared.dicomweb.conditional import entity_tag
 from shared.dicomweb.media_types import DICOM, DICOM_XML, ZIP
 from shared.dicomweb.multipart_writer import PART_END, closing, new_boundary, part, part_head, related_content_type
+from shared.dicomweb.segments import Gzip, Plain
 from shared.services import metadata, retrieve
 from shared.services.archive import archive
 from shared.services.offload import offload
@@ -64,17 +65,26 @@ async def retrieve_instance(call: Call) -> Response:
 async def retrieve_metadata(call: Call) -> Response:
     """The data sets of everything the path names, bulk data by URI."""
     selected = negotiate(Resource.METADATA, call.accept)
-    tag = entity_tag(await metadata.entity_tag(call.services, call.scope))
-    if unchanged := unchanged_answer(call.request, {"ETag": tag, **VARY}):
-        return unchanged
-    datasets = metadata.datasets(call.services, call.scope, call.base_url)
+    if "if-none-match" in call.request.headers:
+        tag = entity_tag(await metadata.entity_tag(call.services, call.scope))
+        if unchanged := unchanged_answer(call.request, {"ETag": tag, **VARY}):
+            return unchanged
+    tag, instances = await metadata.tagged(call.services, call.scope)
+    headers = {"ETag": entity_tag(tag)}
     if selected.media_type == DICOM_XML:
         boundary = new_boundary()
-        headers = {"Content-Type": related_content_type(DICOM_XML, boundary), "ETag": tag}
-        documents = xml_parts(datasets, boundary, call.services.room)
-        return stream_answer(call.request, documents, headers, compressible=True)
-    headers = {"Content-Type": DICOM_JSON, "ETag": tag}
-    return stream_answer(call.request, json_array(datasets), headers, compressible=True)
+        headers["Content-Type"] = related_content_type(DICOM_XML, boundary)
+        datasets = metadata.datasets(call.services, instances, call.base_url)
+        return stream_answer(
+            call.request, xml_parts(datasets, boundary, call.services.room), headers, compressible=True
+        )
+    headers["Content-Type"] = DICOM_JSON
+    gzip = accepts_gzip(call.request)
+    if gzip:
+        headers["Content-Encoding"] = "gzip"
+    content = Gzip() if gzip else Plain()
+    array = metadata.json_array(call.services, instances, call.base_url, content)
+    return stream_answer(call.request, array, headers)
 
 
 async def _retrieve_all(call: Call, resource: Resource) -> Response:

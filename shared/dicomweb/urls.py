@@ -58,7 +58,7 @@ def series_url(base: str, study: str, series: str) -> str:
 
 def instance_url(base: str, study: str, series: str, instance: str) -> str:
     """Where an instance is retrieved from."""
-    return resource_url(base, study, series, instance)
+    return f"{base}/studies/{study}/series/{series}/instances/{instance}"
 
 
 def bulkdata_url(base: str, study: str, series: str, instance: str, reference: str) -> str:

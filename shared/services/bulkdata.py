@@ -1,6 +1,5 @@
 """Frames and bulk data of an instance: where they lie, from the layout that the index keeps."""
 
-import zlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from shared.dicom.layout import FrameTable, Layout, decode_layout, frame_bytes, 
 from shared.dicom.model import NativeFrames
 from shared.dicom.transfer_syntax import EXPLICIT_VR_BIG_ENDIAN
 from shared.dicomweb.media_types import frame_media_type, frame_transfer_syntax, with_transfer_syntax
+from shared.dicomweb.segments import inflated
 from shared.errors import NotFound
 from shared.services.context import Services
 from shared.services.extents import Extent, read_part
@@ -112,7 +112,7 @@ def _value(stored: StoredInstance, layout: Layout, reference: str) -> BulkValue:
 
 def _vr(stored: StoredInstance, reference: str) -> str:
     """The VR of the element at ``TAG/ITEM/TAG…``."""
-    dataset: dict[str, Any] = orjson.loads(zlib.decompress(stored.metadata))
+    dataset: dict[str, Any] = orjson.loads(inflated(stored.metadata))
     *sequences, tag = reference.split("/")
     for sequence, item in zip(sequences[::2], sequences[1::2], strict=True):
         dataset = dataset[sequence]["Value"][int(item)]

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +11,7 @@ import orjson
 from shared.dicom.attributes import Attribute
 from shared.dicom.model import DataSet
 from shared.dicom.query_tags import InvalidTagValue, value_of
+from shared.dicomweb.segments import inflated
 from shared.errors import StorageError
 from shared.services.aside import fetch
 from shared.services.context import Services
@@ -106,7 +106,7 @@ async def _dataset(services: Services, draft: Draft) -> DataSet:
 
 def parsed(metadata: bytes) -> DataSet:
     """The data set of metadata as the index keeps them."""
-    dataset: DataSet = orjson.loads(zlib.decompress(metadata))
+    dataset: DataSet = orjson.loads(inflated(metadata))
     return dataset
 
 

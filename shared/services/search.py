@@ -1,6 +1,5 @@
 """Searching: the index finds, this shapes what each match answers (PS3.18 10.6.3.3, tables 10.6.3-3 to -5)."""
 
-import zlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,10 +21,11 @@ from shared.dicom.attributes import (
 from shared.dicom.model import DataSet, Level
 from shared.dicom.query_tags import creator_place, place_of
 from shared.dicomweb.query import Query
+from shared.dicomweb.segments import REFERENCE, inflated
 from shared.dicomweb.urls import resource_url
 from shared.services.aside import fetch
 from shared.services.context import Services
-from shared.services.metadata import REFERENCE, absolute
+from shared.services.metadata import absolute
 from shared.services.offload import offload
 from shared.services.tags import NO_TAGS, SearchTags
 from shared.storage.index.model import Match, Scope, Search
@@ -158,7 +158,7 @@ def _private(metadata: DataSet, attributes: Iterable[Attribute]) -> DataSet:
 
 
 def _inflated(metadata: bytes) -> DataSet:
-    parsed: DataSet = orjson.loads(zlib.decompress(metadata))
+    parsed: DataSet = orjson.loads(inflated(metadata))
     return parsed
 
 

@@ -38,6 +38,14 @@ async def test_instances_of_a_scope_come_oldest_first(index: Index) -> None:
     assert await uids(index, PARTITION) == ["c", "b", "a", "a"]
 
 
+async def test_state_and_instances_at_one_go_are_what_they_are_alone(index: Index) -> None:
+    await commit(index, *(record(series=f"1.{number % 2}", instance=f"{number}") for number in range(80)))
+    for scope in (Scope(DEFAULT_PARTITION, "1"), Scope(DEFAULT_PARTITION, "1", "1.1"), Scope(DEFAULT_PARTITION, "9")):
+        state, instances = await index.read(scope)
+        assert state == await index.state(scope)
+        assert [found async for found in instances] == await stored(index, scope)
+
+
 async def test_a_replaced_instance_is_as_old_as_its_new_version(index: Index) -> None:
     names = [f"1.1.{number}" for number in range(300)]
     await commit(index, *(record(instance=name) for name in names))
@@ -74,6 +82,16 @@ async def test_a_page_holds_as_many_as_it_may_however_large(index: Index) -> Non
     for start in range(0, 60, 10):
         await commit(index, *records[start : start + 10])
     assert await index.page(DEFAULT_PARTITION, 0, 59) == [as_stored(it) for it in records[:59]]
+
+
+async def test_what_takes_several_reads_to_their_brim_comes_whole(index: Index) -> None:
+    names = [f"{number}" for number in range(320)]
+    await commit(
+        index, *(record(series="1.1" if number < 64 else "1.2", instance=f"{number}") for number in range(320))
+    )
+    assert await uids(index, Scope(DEFAULT_PARTITION, "1", "1.1")) == names[:64]
+    assert await uids(index, Scope(DEFAULT_PARTITION, "1")) == names
+    assert [found.key.instance for found in await index.page(DEFAULT_PARTITION, 0, 1_000)] == names
 
 
 async def test_reading_goes_on_while_instances_come_and_go(index: Index) -> None:

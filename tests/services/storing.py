@@ -59,6 +59,7 @@ async def everything(services: Services) -> dict[str, list[bytes]]:
         answers[f"{partition.name} total"] = [str(page.total).encode()]
         for study in (match.key[0] for match in page.matches):
             named = Scope(partition.name, study)
-            answers[f"{partition.name} {study}"] = [each async for each in metadata.datasets(services, named, URL)]
+            held = services.index.instances(named)
+            answers[f"{partition.name} {study}"] = [each async for each in metadata.datasets(services, held, URL)]
             answers[f"{partition.name} {study} tag"] = [(await metadata.entity_tag(services, named)).encode()]
     return answers

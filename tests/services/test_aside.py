@@ -90,7 +90,7 @@ async def test_metadata_of_20_mb_are_kept_beside_the_index(services: Services) -
     assert len(found.metadata) + len(found.layout) < 1000
     assert await names(services) == {found.blob, f"{found.blob}.metadata"}
 
-    (text,) = [each async for each in metadata.datasets(services, scope(identity), URL)]
+    (text,) = [each async for each in metadata.datasets(services, services.index.instances(scope(identity)), URL)]
     told = orjson.loads(text)
     assert told["00111013"]["Value"] == [made[0x0011, 0x1013].value]
     assert told["00100020"]["Value"] == ["P-1"]

@@ -117,7 +117,8 @@ async def test_a_released_process_does_not_wait(services: Services) -> None:
 @pytest.mark.parametrize(("partition", "base"), [(PARTITION, URL), ("ward", f"{URL}/partitions/ward")])
 async def test_metadata_are_those_of_the_instance(services: Services, partition: str, base: str) -> None:
     identity = await keep(services, partition)
-    (expected,) = [orjson.loads(each) async for each in datasets(services, scope(identity, partition), base)]
+    kept = services.index.instances(scope(identity, partition))
+    (expected,) = [orjson.loads(each) async for each in datasets(services, kept, base)]
     (entry,) = await shown(services, await feed.entries(services, FeedRequest(), EVERYWHERE))
     assert entry["metadata"] == expected
     assert entry["metadata"]["7FE00010"]["BulkDataURI"] == f"{base}{identity.path}/bulkdata/7FE00010"

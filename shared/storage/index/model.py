@@ -52,7 +52,7 @@ class TagValue:
 class InstanceRecord:
     """One stored version of an instance, ready to be committed.
 
-    ``version`` is unique and grows with time. ``metadata`` is the zlib-compressed DICOM JSON object with relative
+    ``version`` is unique and grows with time. ``metadata`` is the DICOM JSON object, deflated, with relative
     BulkDataURIs, ``layout`` the encoded byte ranges that frames and bulk data are read by; either may be the name of a
     blob instead (``shared.services.aside``). The index only keeps them. ``extended`` are the instance's values for
     extended query tags.

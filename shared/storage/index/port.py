@@ -103,6 +103,9 @@ class Index(Protocol):
         A scope that holds nothing gives nothing.
         """
 
+    async def read(self, scope: Scope) -> tuple[ScopeState, AsyncIterator[StoredInstance]]:
+        """A state of the scope and, from then or later, its instances: ``state`` and ``instances`` at one go."""
+
     async def page(self, partition: str, after: int, limit: int) -> list[StoredInstance]:
         """The first instances of a partition with versions above ``after``, oldest first."""
 

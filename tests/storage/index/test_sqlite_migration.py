@@ -52,7 +52,7 @@ async def test_an_old_index_becomes_what_a_new_one_is(path: Path, tmp_path: Path
     await (await opened(tmp_path / "new.sqlite")).close()
     assert schema_of(path) == schema_of(tmp_path / "new.sqlite") > before
     with closing(sqlite3.connect(path)) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (2,)
+        assert database.execute("PRAGMA user_version").fetchone() == (3,)
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert database.execute("PRAGMA foreign_key_check").fetchall() == []
 

@@ -128,6 +128,9 @@ class CosmosIndex:
     def instances(self, scope: Scope) -> AsyncIterator[StoredInstance]:
         return reads.instances(self._index, scope)
 
+    async def read(self, scope: Scope) -> tuple[ScopeState, AsyncIterator[StoredInstance]]:
+        return await self.state(scope), self.instances(scope)
+
     async def page(self, partition: str, after: int, limit: int) -> list[StoredInstance]:
         return await reads.page(self._index, partition, after, limit)
 

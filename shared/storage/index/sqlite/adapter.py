@@ -121,11 +121,21 @@ class SqliteIndex:
         return found
 
     async def instances(self, scope: Scope) -> AsyncIterator[StoredInstance]:
-        position: reads.Position | None = reads.START
-        limit = reads.FIRST_INSTANCES
+        _, page, position = await self._readers.run(partial(reads.begin, scope=scope))
+        async for found in self._instances(scope, page, position):
+            yield found
+
+    async def read(self, scope: Scope) -> tuple[ScopeState, AsyncIterator[StoredInstance]]:
+        state, page, position = await self._readers.run(partial(reads.begin, scope=scope))
+        return state, self._instances(scope, page, position)
+
+    async def _instances(
+        self, scope: Scope, page: list[StoredInstance], position: reads.Position | None
+    ) -> AsyncIterator[StoredInstance]:
+        for found in page:
+            yield found
         while position is not None:
-            page, position = await self._readers.run(partial(reads.instances, scope=scope, after=position, limit=limit))
-            limit = reads.PAGE_INSTANCES
+            page, position = await self._readers.run(partial(reads.instances, scope=scope, after=position))
             for found in page:
                 yield found
 

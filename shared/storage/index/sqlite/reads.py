@@ -38,12 +38,13 @@ PAST_IDS = 2**63 - 1
 def instances(
     connection: sqlite3.Connection, scope: Scope, after: Position, limit: int = PAGE_INSTANCES
 ) -> tuple[list[StoredInstance], Position | None]:
-    """One page of a scope's instances, oldest first, and its last position; None if nothing is left."""
+    """One page of a scope's instances, oldest first, and its last position; None if nothing is left behind it."""
+    limit = min(limit, PAGE_INSTANCES)
     sized = (
         "SELECT i.id, i.version, length(c.metadata) + length(c.layout) AS size "
         f"FROM instances i CROSS JOIN instances_content c ON c.id = i.id WHERE {_within(scope)} "
         "AND i.version >= :version AND (i.version, i.id) > (:version, :id) "
-        f"ORDER BY i.version, i.id LIMIT {min(limit, PAGE_INSTANCES)}"
+        f"ORDER BY i.version, i.id LIMIT {limit}"
     )
     summed = f"SELECT id, sum(size) OVER (ORDER BY version, id) - size AS before FROM ({sized})"
     described, metadata, layouts = connection.execute(
@@ -64,7 +65,13 @@ def instances(
             rows, contents, strict=True
         )
     ]
-    return found, Position(found[-1].version, rows[-1][0]) if found else None
+    whole = len(found) < limit and sum(row[-1] + row[-2] for row in rows) < PAGE_BYTES
+    return found, None if whole else Position(found[-1].version, rows[-1][0])
+
+
+def begin(connection: sqlite3.Connection, scope: Scope) -> tuple[ScopeState, list[StoredInstance], Position | None]:
+    """The state of a scope and the first page of its instances."""
+    return state(connection, scope), *instances(connection, scope, START, FIRST_INSTANCES)
 
 
 def page(connection: sqlite3.Connection, partition: str, after: int, limit: int) -> list[StoredInstance]:

@@ -16,7 +16,8 @@ from shared.errors import StorageError
 from shared.storage.index.model import DEFAULT_PARTITION
 from shared.storage.index.sqlite.changes import note_all
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+"""The third has the tables of the second, and metadata that what made the second can't read."""
 
 TABLES = {Level.STUDY: "studies", Level.SERIES: "series", Level.INSTANCE: "instances"}
 VALUES = {Level.STUDY: "study_values", Level.SERIES: "series_values", Level.INSTANCE: "instance_values"}
