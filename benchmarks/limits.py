@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import floor
+from benchmarks.measuring import measured_stores
 from benchmarks.reading import read
+from benchmarks.servers import Server
 
 CHUNK = bytes(range(256)) * 4096
 """1 MiB."""
@@ -23,6 +25,8 @@ FILES_EIGHT = "files of 512 KiB written and fsynced, 8 writers"
 SMALL_FILES_EIGHT = "files of 32 KiB written and fsynced, 8 writers"
 EMPTY_ANSWERS = "empty answers of the same HTTP server, 8 connections"
 HALF_ANSWERS = "answers of 512 KiB of the same HTTP server, 8 connections"
+STORES = "stores of 512² by the same HTTP server into the same kind of folder, nothing read or indexed, 8 connections"
+SMALL_STORES = "the same of 128², ten a request"
 COMMITS = "commits of a row to SQLite, durable"
 LOOPBACK = "bytes through one loopback connection"
 MEMORY = "bytes copied in memory"
@@ -42,11 +46,15 @@ class Limit:
 
 
 def limits(folder: Path, seconds: float) -> list[Limit]:
-    """Each measured over some seconds."""
+    """Each measured over some seconds. Its files stay in ``folder``: ext4 passes over the inodes that were deleted in
+    the minutes before when it makes new ones, which would be measured with whatever comes next."""
     folder.mkdir(parents=True, exist_ok=True)
     with floor.server(folder / "floor") as origin:
         empty, half = (read(origin, [path], {}, max(1.0, seconds)) for path in (floor.EMPTY, floor.HALF))
+        large, small = (_stores(origin, side, together, seconds) for side, together in ((512, 1), (128, 10)))
     return [
+        Limit(STORES, large),
+        Limit(SMALL_STORES, small),
         Limit(FILES_ONE, _files(folder, HALF, 1, seconds)),
         Limit(FILES_EIGHT, _files(folder, HALF, 8, seconds)),
         Limit(SMALL_FILES_EIGHT, _files(folder, CHUNK[: 32 * 1024], 8, seconds)),
@@ -58,6 +66,12 @@ def limits(folder: Path, seconds: float) -> list[Limit]:
     ]
 
 
+def _stores(origin: str, side: int, together: int, seconds: float) -> float:
+    server = Server("floor", f"{origin}/{together}")
+    measured_stores(server, side, together, 1.0)  # the folders are new
+    return measured_stores(server, side, together, max(1.0, seconds)).rate
+
+
 def _rate(work: Callable[[], object], seconds: float) -> float:
     count, began = 0, time.perf_counter()
     while time.perf_counter() - began < seconds:
@@ -67,7 +81,8 @@ def _rate(work: Callable[[], object], seconds: float) -> float:
 
 
 def _files(folder: Path, content: bytes, writers: int, seconds: float) -> float:
-    with tempfile.TemporaryDirectory(dir=folder) as scratch, ThreadPoolExecutor(writers) as threads:
+    scratch = tempfile.mkdtemp(dir=folder)
+    with ThreadPoolExecutor(writers) as threads:
         names = (f"{scratch}/{writer}-" for writer in range(writers))
         return sum(threads.map(lambda name: _rate(_Writer(name, content), seconds), names))
 
@@ -89,7 +104,7 @@ class _Writer:
 
 
 def _commits(folder: Path, seconds: float) -> float:
-    with tempfile.TemporaryDirectory(dir=folder) as scratch, closing(_database(f"{scratch}/sqlite")) as database:
+    with closing(_database(f"{tempfile.mkdtemp(dir=folder)}/sqlite")) as database:
         return _rate(lambda: database.execute("INSERT INTO rows VALUES (zeroblob(3000))"), seconds)
 
 

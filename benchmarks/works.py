@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from benchmarks.data import Slice, Template, study
-from benchmarks.limits import EMPTY_ANSWERS, FILES_EIGHT, HALF_ANSWERS, LOOPBACK, SMALL_FILES_EIGHT
+from benchmarks.limits import EMPTY_ANSWERS, HALF_ANSWERS, LOOPBACK, SMALL_STORES, STORES
 from benchmarks.measuring import Measured, measured_reads, measured_stores, store_one, storing_beside
 from benchmarks.servers import Server
 from benchmarks.spelling import all_different
@@ -129,8 +129,8 @@ STUDY = _each_study("/studies/{identity.study_uid}")
 _AGAIN, _ANEW, _CHANGING = Asked.AGAIN, Asked.ANEW, Asked.CHANGING
 
 WORKS = (
-    _storing("store, 512², one a request", 2.5, 512, 1, FILES_EIGHT),
-    _storing("store, 128², ten a request", 4.5, 128, 10, SMALL_FILES_EIGHT),
+    _storing("store, 512², one a request", 2.5, 512, 1, STORES),
+    _storing("store, 128², ten a request", 4.5, 128, 10, SMALL_STORES),
     _reading("search studies by PatientID", _AGAIN, 5.0, PATIENT, JSON),
     _reading("search studies by PatientID", _ANEW, 5.0, PATIENT, JSON),
     _reading("search, limit=25, default fields", _AGAIN, 50.0, NEWEST, JSON),
