@@ -27,7 +27,9 @@ class _Kept:
     revision: int
     status: int
     headers: list[tuple[bytes, bytes]]
-    body: bytes
+    chunks: list[bytes]
+    """Put together when the answer is given again, which most never are."""
+    size: int
 
 
 class RecentAnswers:
@@ -46,14 +48,15 @@ class RecentAnswers:
             self._forget(key)
             return None
         self._kept.move_to_end(key)
-        answer = Response(kept.body, kept.status)
+        kept.chunks[:] = [b"".join(kept.chunks)]
+        answer = Response(kept.chunks[0], kept.status)
         answer.raw_headers = list(kept.headers)
         return answer
 
     def remember(self, key: Hashable, revision: int, answer: Response) -> None:
         """Keep a streamed answer once it was sent, unless it is large. ``revision`` is that from before it was made."""
         if isinstance(answer, StreamedAnswer):
-            kept = _Kept(revision, answer.status_code, [*answer.raw_headers], b"")
+            kept = _Kept(revision, answer.status_code, [*answer.raw_headers], [], 0)
             answer.body_iterator = self._noted(key, kept, cast("AsyncGenerator[bytes]", answer.body_iterator))
 
     async def _noted(self, key: Hashable, kept: _Kept, body: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
@@ -69,16 +72,16 @@ class RecentAnswers:
                 yield chunk
         if size <= LARGEST:
             length = (b"content-length", str(size).encode())
-            self._keep(key, replace(kept, headers=[*kept.headers, length], body=b"".join(chunks)))
+            self._keep(key, replace(kept, headers=[*kept.headers, length], chunks=chunks, size=size))
 
     def _keep(self, key: Hashable, kept: _Kept) -> None:
         self._forget(key)
         self._kept[key] = kept
-        self._bytes += len(kept.body)
+        self._bytes += kept.size
         while self._bytes > MOST_BYTES or len(self._kept) > MOST_ANSWERS:
             self._forget(next(iter(self._kept)))
 
     def _forget(self, key: Hashable) -> None:
         kept = self._kept.pop(key, None)
         if kept is not None:
-            self._bytes -= len(kept.body)
+            self._bytes -= kept.size
