@@ -55,7 +55,9 @@ async def _search(call: Call, level: Level) -> Response:
         documents = xml_parts(found.objects, boundary, call.services.room)
         return stream_answer(call.request, documents, headers, compressible=True)
     headers["Content-Type"] = DICOM_JSON
-    return stream_answer(call.request, json_array(found.objects), headers, compressible=True)
+    return stream_answer(
+        call.request, json_array(b",".join(group) async for group in found.groups), headers, compressible=True
+    )
 
 
 def _erroneous(query: Query, extended: SearchTags) -> dict[str, str]:

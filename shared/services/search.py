@@ -1,8 +1,7 @@
 """Searching: the index finds, this shapes what each match answers (PS3.18 10.6.3.3, tables 10.6.3-3 to -5)."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import orjson
 
@@ -29,6 +28,9 @@ from shared.services.metadata import absolute
 from shared.services.offload import offload
 from shared.services.tags import NO_TAGS, SearchTags
 from shared.storage.index.model import Match, Scope, Search
+
+TOGETHER = 50
+"""Matches that are made at a time where their attributes are at hand."""
 
 COMPUTED = {
     Level.STUDY: {MODALITIES_IN_STUDY, STUDY_RELATED_SERIES, STUDY_RELATED_INSTANCES},
@@ -68,11 +70,17 @@ KNOWN_WITHOUT_METADATA = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One page of a search: each match's JSON object, made when it is asked for, and how many there are in all."""
+    """One page of a search: its matches' JSON objects, made some at a time when asked for, and how many there are in
+    all."""
 
-    objects: AsyncIterator[bytes]
+    groups: AsyncIterator[list[bytes]]
     count: int
     total: int
+
+    @property
+    def objects(self) -> AsyncIterator[bytes]:
+        """The same objects, one by one."""
+        return (each async for group in self.groups for each in group)
 
 
 async def search(
@@ -98,20 +106,30 @@ async def search(
             limit=query.limit,
             offset=query.offset,
             with_metadata=answer.needs_metadata,
+            with_modalities=MODALITIES_IN_STUDY in answer.tags,
             tags=tuple(extended.keys.values()),
         )
     )
-    return Found(_objects(services, page.matches, answer, base_url), len(page.matches), page.total)
+    return Found(_groups(services, page.matches, Datasets(answer, base_url)), len(page.matches), page.total)
 
 
-async def _objects(services: Services, matches: Sequence[Match], answer: Answer, base_url: str) -> AsyncIterator[bytes]:
+async def _groups(services: Services, matches: Sequence[Match], datasets: "Datasets") -> AsyncIterator[list[bytes]]:
+    together: list[bytes] = []
     for match in matches:
-        held = None if match.metadata is None else await fetch(services, match.metadata)
-        yield await offload(len(held or b""), _object, replace(match, metadata=held), answer, base_url)
+        if match.metadata is None:
+            together.append(orjson.dumps(datasets.of(match)))
+        else:
+            held = await fetch(services, match.metadata)
+            together.append(await offload(len(held), _object, match, held, datasets))
+        if match.metadata is not None or len(together) == TOGETHER:
+            yield together
+            together = []
+    if together:
+        yield together
 
 
-def _object(match: Match, answer: Answer, base_url: str) -> bytes:
-    return orjson.dumps(dataset(match, answer, base_url))
+def _object(match: Match, metadata: bytes, datasets: "Datasets") -> bytes:
+    return orjson.dumps(datasets.of(match, metadata))
 
 
 def answer_for(level: Level, scope: Scope, query: Query, api_version: int, extended: SearchTags = NO_TAGS) -> Answer:
@@ -128,19 +146,51 @@ def answer_for(level: Level, scope: Scope, query: Query, api_version: int, exten
     return Answer(level, levels, tags | always | asked, query.include_all, tuple(private.values()))
 
 
-def dataset(match: Match, answer: Answer, base_url: str) -> DataSet:
-    """The attributes of one match, in ascending order."""
-    found: DataSet = {}
-    if match.metadata is not None:
-        metadata = _inflated(match.metadata)
-        url = resource_url(base_url, *(metadata[LEVEL_UID[level]]["Value"][0] for level in Level))
+class Datasets:
+    """What the matches of one search answer. What neighbours have in common is worked out once."""
+
+    def __init__(self, answer: Answer, base_url: str) -> None:
+        self._answer = answer
+        self._base_url = base_url
+        self._shared: tuple[object, ...] | None = None
+        self._common: DataSet = {}
+        self._url = ""
+
+    def of(self, match: Match, metadata: bytes | None = None) -> DataSet:
+        """The attributes of one match, in ascending order; ``metadata`` are those that it holds, if they are needed."""
+        level = self._answer.level
+        counts = (match.study_series, match.study_instances, match.series_instances)
+        shared = (match.key[:-1], match.modalities, counts)
+        if shared != self._shared:
+            self._common = self._of_parents(match)
+            self._url = resource_url(self._base_url, *match.key[:-1], "")
+            self._shared = shared
+        found = {} if metadata is None else self._of_metadata(metadata)
+        found |= self._common
+        found |= self._kept(match, level)
+        found[RETRIEVE_URL] = {"vr": "UR", "Value": [self._url + match.key[-1]]}
+        found[LEVEL_UID[level]] = {"vr": "UI", "Value": [match.key[-1]]}
+        return dict(sorted(found.items()))
+
+    def _of_metadata(self, metadata: bytes) -> DataSet:
+        answer = self._answer
+        source = _inflated(metadata)
+        url = resource_url(self._base_url, *(source[LEVEL_UID[level]]["Value"][0] for level in Level))
         everything = answer.everything and answer.level is Level.INSTANCE
-        chosen = _chosen(metadata, answer.tags, everything=everything) | _private(metadata, answer.private)
-        found |= _resolved(chosen, url)
-    for level, stored in match.datasets.items():
-        found |= _chosen(orjson.loads(stored), answer.tags, everything=answer.everything and level in answer.levels)
-    found |= _chosen(_computed(match, answer.level, base_url), answer.tags)
-    return dict(sorted(found.items()))
+        chosen = _chosen(source, answer.tags, everything=everything) | _private(source, answer.private)
+        return _resolved(chosen, url)
+
+    def _of_parents(self, match: Match) -> DataSet:
+        common: DataSet = {}
+        for level in match.datasets:
+            if level < self._answer.level:
+                common |= self._kept(match, level)
+        return common | _chosen(_computed(match, self._answer.level), self._answer.tags)
+
+    def _kept(self, match: Match, level: Level) -> DataSet:
+        answer = self._answer
+        everything = answer.everything and level in answer.levels
+        return _chosen(orjson.loads(match.datasets[level]), answer.tags, everything=everything)
 
 
 def _chosen(source: DataSet, tags: frozenset[str], *, everything: bool = False) -> DataSet:
@@ -169,16 +219,16 @@ def _resolved(chosen: DataSet, instance: str) -> DataSet:
     return resolved
 
 
-def _computed(match: Match, level: Level, base_url: str) -> DataSet:
-    values: dict[str, tuple[str, list[Any]]] = {
-        INSTANCE_AVAILABILITY: ("CS", ["ONLINE"]),
-        MODALITIES_IN_STUDY: ("CS", list(match.modalities)),
-        RETRIEVE_URL: ("UR", [resource_url(base_url, *match.key)]),
-        STUDY_RELATED_SERIES: ("IS", [match.study_series]),
-        STUDY_RELATED_INSTANCES: ("IS", [match.study_instances]),
+def _computed(match: Match, level: Level) -> DataSet:
+    """What is known of a match without its attributes, and of those that share its study and series."""
+    found: DataSet = {
+        INSTANCE_AVAILABILITY: {"vr": "CS", "Value": ["ONLINE"]},
+        MODALITIES_IN_STUDY: {"vr": "CS", "Value": list(match.modalities)} if match.modalities else {"vr": "CS"},
+        STUDY_RELATED_SERIES: {"vr": "IS", "Value": [match.study_series]},
+        STUDY_RELATED_INSTANCES: {"vr": "IS", "Value": [match.study_instances]},
     }
     if level >= Level.SERIES:
-        values[SERIES_RELATED_INSTANCES] = ("IS", [match.series_instances])
-    for each, uid in zip(Level, match.key, strict=False):
-        values[LEVEL_UID[each]] = ("UI", [uid])
-    return {tag: {"vr": vr, "Value": value} if value else {"vr": vr} for tag, (vr, value) in values.items()}
+        found[SERIES_RELATED_INSTANCES] = {"vr": "IS", "Value": [match.series_instances]}
+    for each, uid in zip(Level, match.key[:-1], strict=False):
+        found[LEVEL_UID[each]] = {"vr": "UI", "Value": [uid]}
+    return found

@@ -105,7 +105,8 @@ class Search:
     """One search. Everything in ``conditions`` must hold. With no ``order``, newest first.
 
     ``tags`` are the extended query tags that conditions name by their paths.
-    ``with_metadata`` asks for the newest matching instance's metadata in each match.
+    ``with_metadata`` asks for the newest matching instance's metadata in each match, ``with_modalities`` for the
+    modalities of its study, which may be left out otherwise.
     """
 
     level: Level
@@ -115,6 +116,7 @@ class Search:
     limit: int = 100
     offset: int = 0
     with_metadata: bool = False
+    with_modalities: bool = True
     tags: tuple[TagKey, ...] = ()
 
 

@@ -12,6 +12,8 @@ from shared.storage.index.sqlite.clauses import ALIASES, PARTITION, Clause, clau
 from shared.storage.index.sqlite.rows import joined, split
 from shared.storage.index.sqlite.schema import TABLES
 
+LEVELS = tuple(Level)
+
 _JOINS = {
     Level.STUDY: "JOIN studies st ON st.id = {alias}.study",
     Level.SERIES: "JOIN series se ON se.id = i.series AND se.study = i.study",
@@ -40,6 +42,7 @@ _COUNTS = {
     Level.INSTANCE: "st.series, st.instances, se.instances",
 }
 _MODALITIES = "(SELECT json_group_array(m.name) FROM study_modalities m WHERE m.study = st.id)"
+_NO_MODALITIES = "'[]'"
 _NEWEST_INSTANCE = {
     Level.STUDY: "SELECT n.id FROM instances n WHERE n.study = st.id ORDER BY n.version DESC, n.id DESC LIMIT 1",
     Level.SERIES: "SELECT n.id FROM instances n WHERE n.series = se.id ORDER BY n.version DESC, n.id DESC LIMIT 1",
@@ -86,7 +89,7 @@ def _page(connection: sqlite3.Connection, search: Search, clauses: list[Clause])
         f"ORDER BY {', '.join([*order, _NEWEST_FIRST[level]])} LIMIT ? OFFSET ?"
     )
     parameters = [search.scope.partition, *_parameters(clauses), search.limit, search.offset]
-    statement = _fetch(level, found, search.with_metadata)
+    statement = _fetch(search, found)
     described, *blobs = connection.execute(statement, parameters).fetchone()
     return _matches(search, orjson.loads(described), blobs)
 
@@ -116,14 +119,16 @@ def _parameters(clauses: list[Clause]) -> list[Any]:
     return [value for part in clauses for value in part.parameters]
 
 
-def _fetch(level: Level, found: str, with_metadata: bool) -> str:
+def _fetch(search: Search, found: str) -> str:
     """The statement that turns the ids of a page, in order, into what the matches hold."""
+    level = search.level
     source = f"({found}) AS page {_PAGE_JOINS[level]}"
-    if with_metadata:
+    if search.with_metadata:
         source += f" CROSS JOIN instances_content newest ON newest.id = ({_NEWEST_INSTANCE[level]})"
-    blobs = _blobs(level, with_metadata)
+    blobs = _blobs(level, search.with_metadata)
+    modalities = _MODALITIES if search.with_modalities else _NO_MODALITIES
     lengths = ", ".join(f"length({blob})" for blob in blobs)
-    described = f"json_array(json_array({_KEYS[level]}), {_COUNTS[level]}, json({_MODALITIES}), json_array({lengths}))"
+    described = f"json_array(json_array({_KEYS[level]}), {_COUNTS[level]}, json({modalities}), json_array({lengths}))"
     return f"SELECT json_group_array({described}), {', '.join(map(joined, blobs))} FROM {source}"
 
 
@@ -140,7 +145,7 @@ def _matches(search: Search, described: list[list[Any]], blobs: list[bytes | Non
     return tuple(
         Match(
             key=tuple(key),
-            datasets=dict(zip(Level, contents, strict=False)),
+            datasets=dict(zip(LEVELS, contents, strict=False)),
             modalities=tuple(sorted(modalities)),
             study_series=study_series,
             study_instances=study_instances,
