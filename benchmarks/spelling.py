@@ -13,5 +13,6 @@ def spelled(path: str, number: int) -> str:
 
 def all_different(paths: Sequence[str], count: int) -> list[str]:
     """So many requests for the paths in turn, no two of them written alike."""
-    turns = -(-count // len(paths))
-    return [spelled(path, turn) for turn in range(turns) for path in paths][:count]
+    different = list(dict.fromkeys(paths))
+    turns = -(-count // len(different))
+    return [spelled(path, turn) for turn in range(turns) for path in different][:count]
