@@ -27,6 +27,8 @@ OPENED_AHEAD = 16
 """Files that are open while one after the other is read."""
 READ_AHEAD = 512 * 1024
 """Bytes of each that the system is asked to have in memory by then."""
+KNOWN_FOLDERS = 4096
+"""Folders that are remembered to exist."""
 PARTIAL = "~partial"
 """The folder of blobs being written; no partition can have that name."""
 
@@ -128,6 +130,8 @@ class FolderBlobs:
             self._make_folder(folder.parent)
             folder.mkdir(exist_ok=True)
             fsync_folder(folder.parent)
+        if len(self._folders) >= KNOWN_FOLDERS:
+            self._folders.clear()
         self._folders.add(folder)
 
     def _scan(self, folder: Path) -> tuple[list[Path], list[tuple[str, float]]]:

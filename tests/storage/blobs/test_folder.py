@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from shared.storage.blobs import folder
 from shared.storage.blobs.folder import PARTIAL, FolderBlobs
 from shared.storage.blobs.partial_file import LEFT_BEHIND_SECONDS
-from tests.contract.test_blobs import MIB, NAME, broken, endless
+from tests.contract.test_blobs import MIB, NAME, broken, chunked, endless
 
 
 @pytest.fixture
@@ -39,6 +40,14 @@ async def test_a_cancelled_put_leaves_no_file(blobs: FolderBlobs, tmp_path: Path
     with pytest.raises(asyncio.CancelledError):
         await put
     assert files(tmp_path) == []
+
+
+async def test_folders_that_are_known_are_bounded(blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder, "KNOWN_FOLDERS", 3)
+    names = [f"partition-{number}/00/1.c.dcm" for number in range(5)] * 2
+    for number, name in enumerate(names):
+        assert await blobs.put(f"{name}{number}", chunked(b"bytes")) == 5
+        assert len(blobs._folders) <= 3
 
 
 async def test_partial_files_of_dead_processes_go_and_others_stay(tmp_path: Path) -> None:
