@@ -8,7 +8,7 @@ Problem                                        version 1            version 2
 a UID of REQUIRED is missing or malformed      the instance fails   the instance fails
 PatientID is absent or malformed               the instance fails   the instance fails
 PatientID is empty (it is of type 2, PS3.3)    the instance fails   warning
-another indexed attribute is malformed         the instance fails   element is dropped
+another of ALWAYS_SEARCHABLE is malformed      the instance fails   element is dropped
 the value of an extended query tag is invalid  the instance fails   element is dropped
 any other element is malformed                 none                 element is dropped
 =============================================  ===================  ==================
@@ -21,13 +21,14 @@ from typing import Any, TypeAlias
 
 from shared.dicom.attributes import INSTANCE_UID, SEARCHABLE, SERIES_UID, STUDY_UID, Attribute
 from shared.dicom.model import DataSet
-from shared.dicom.query_tags import InvalidTagValue, place_of, unexpected_vr, value_of
+from shared.dicom.query_tags import ALWAYS_SEARCHABLE, InvalidTagValue, place_of, unexpected_vr, value_of
 from shared.dicom.standard import is_single_valued, keyword_for_tag
 from shared.dicom.vr_rules import MINIMUM_RULES, RULES, Rule
 
 SOP_CLASS_UID = "00080016"
 PATIENT_ID = "00100020"
 REQUIRED = (STUDY_UID, SERIES_UID, INSTANCE_UID, SOP_CLASS_UID, PATIENT_ID)
+_JUDGED_IN_VERSION_1 = tuple(each for each in SEARCHABLE if each.path in ALWAYS_SEARCHABLE.union(REQUIRED))
 
 _Element: TypeAlias = dict[str, Any]
 
@@ -60,8 +61,10 @@ def validate(dataset: DataSet, api_version: int, extended: Sequence[Attribute] =
     """Judge a scanned data set by the rules of the API version (1 or 2); ``extended`` are the extended query tags."""
     identity, tags = list(_identity(dataset)), list(_extended(dataset, extended))
     if api_version < 2:
-        return Findings(errors=_first_per_tag([*identity, *_indexed(dataset, MINIMUM_RULES), *tags]))
-    found = [*identity, *_indexed(dataset, {}), *tags]
+        return Findings(
+            errors=_first_per_tag([*identity, *_indexed(dataset, _JUDGED_IN_VERSION_1, MINIMUM_RULES), *tags])
+        )
+    found = [*identity, *_indexed(dataset, SEARCHABLE, {}), *tags]
     if not _well_formed(dataset):
         found += _malformed(dataset)
     return Findings(
@@ -100,9 +103,9 @@ def _identity(dataset: DataSet) -> Iterator[Finding]:
             yield _finding(tag, dataset[tag], "Value contains multiple values.")
 
 
-def _indexed(dataset: DataSet, rules: Mapping[str, Rule]) -> Iterator[Finding]:
-    """The indexed attributes that have another VR than a search expects, or break the rule of theirs."""
-    for attribute in SEARCHABLE:
+def _indexed(dataset: DataSet, attributes: Iterable[Attribute], rules: Mapping[str, Rule]) -> Iterator[Finding]:
+    """Those of the attributes that have another VR than a search expects, or break the rule of theirs."""
+    for attribute in attributes:
         for path, element in _elements_at(dataset, attribute):
             if element["vr"] != attribute.vr:
                 yield _finding(path, element, unexpected_vr(attribute.vr))
