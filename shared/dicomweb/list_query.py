@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 200
+LARGEST = 2**63 - 1
+"""The largest offset: what readers of the change feed may begin with to be told of nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,9 @@ def chosen(given: Mapping[str, str], name: str, words: Mapping[str, T]) -> T | N
 
 
 def _whole_number(given: Mapping[str, str], name: str, default: int) -> int | None:
-    """The number; None if it is none, or so great that no list could be that long."""
+    """The number; None if it is none, or takes more than 64 bits."""
     value = given.get(name)
     if value is None:
         return default
-    return int(value) if re.fullmatch("[0-9]{1,18}", value) else None
+    number = int(value) if re.fullmatch("[0-9]{1,19}", value) else LARGEST + 1
+    return number if number <= LARGEST else None
