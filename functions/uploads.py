@@ -8,6 +8,7 @@ from functions.answers import JSON, json_answer
 from functions.bodies import limited, require_no_coding
 from functions.registration import Call, dicomweb
 from shared.access import DataAction
+from shared.dicomweb import lenient_json
 from shared.dicomweb.moments import moment_text
 from shared.errors import BadRequest
 from shared.services import uploads
@@ -48,8 +49,8 @@ async def _file_name(request: Request) -> str:
     """What the body, a JSON object or nothing, says of the file. Raises BadRequest."""
     body = b"".join([chunk async for chunk in limited(request, MAX_BODY, FILES_ELSEWHERE)])
     try:
-        told = orjson.loads(body or b"{}")
-    except orjson.JSONDecodeError:
+        told = lenient_json.loads(body or b"{}")
+    except ValueError:
         told = None
     name = told.get("fileName", "") if isinstance(told, dict) else None
     if not isinstance(name, str):

@@ -1,16 +1,16 @@
 """What requests for extended query tags say, read into plain values once.
 
-Names of properties and of what has a few values only are taken in any letter case.
+Names of properties and of what has a few values only are taken in any letter case, comments and trailing commas passed
+over.
 """
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import orjson
-
 from shared.dicom.attributes import Attribute
 from shared.dicom.model import Level
 from shared.dicom.query_tags import NO_SEQUENCES, queryable
+from shared.dicomweb import lenient_json
 from shared.dicomweb.query import attribute_path
 from shared.dicomweb.refusals import repeated
 from shared.errors import BadRequest
@@ -104,6 +104,6 @@ def _invalid(field: str, why: str) -> BadRequest:
 
 def _json(body: bytes) -> Any:
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
+        return lenient_json.loads(body)
+    except ValueError:
         raise BadRequest(_SYNTAX) from None
