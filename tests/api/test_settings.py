@@ -66,6 +66,20 @@ def test_a_declared_length_over_the_limit_is_413_at_once(strict: Api) -> None:
     assert exchange(strict.base, head).status == 413
 
 
+def test_after_a_413_the_connection_is_used_again_or_said_to_end(strict: Api) -> None:
+    file = native(new_identity(), PIXELS, side=400)
+    for _ in range(20):
+        answer = strict.store_one(file)
+        assert answer.status_code == 413
+        assert "connection" not in answer.headers
+    with connection(strict.base) as opened:
+        head = request_head("POST", "/v2/studies", f"Content-Type: {DICOM}", f"Content-Length: {MOST_BYTES + 1}")
+        opened.sendall(head + bytes(1000))
+        answer_read = read_answer(opened)
+        assert answer_read.status == 413
+        assert answer_read.headers["connection"] == "close"
+
+
 def test_a_body_of_just_the_limit_is_taken(strict: Api) -> None:
     identity = new_identity()
     file = native(identity, PIXELS[: 2 * 300 * 300], side=300)

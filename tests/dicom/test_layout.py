@@ -1,6 +1,6 @@
 """Layouts come back as they went in, are small, and are quick to read from."""
 
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -91,12 +91,12 @@ def test_native_layouts_are_small_and_quick() -> None:
     value = ByteRange(9000, 512 * 512 * 2)
     raw = encode_layout(instance(NativeFrames("7FE00010", "OW", value, value.length * 8, 1), {"7FE00010": (value,)}))
     assert len(raw) < 80
-    began = perf_counter()
+    began = process_time()
     for _ in range(1000):
         layout = decode_layout(raw)
         assert layout.frames is not None
         frame_ranges(layout.frames, 0)
-    assert (perf_counter() - began) / 1000 < 100e-6
+    assert (process_time() - began) / 1000 < 100e-6
 
 
 @pytest.mark.parametrize("fragments_each", [1, 2])
@@ -106,10 +106,10 @@ def test_layouts_of_many_frames_are_compact_and_quick(fragments_each: int) -> No
     frames = tuple(fragments[at : at + fragments_each] for at in range(0, count, fragments_each))
     raw = encode_layout(instance(EncapsulatedFrames("7FE00010", frames), {"7FE00010": fragments}))
     assert len(raw) < 1_100_000
-    began = perf_counter()
+    began = process_time()
     for index in range(1000):
         layout = decode_layout(raw)
         assert layout.frames is not None
         assert frame_ranges(layout.frames, index * 50) == frames[index * 50]
-    assert (perf_counter() - began) / 1000 < 100e-6
+    assert (process_time() - began) / 1000 < 100e-6
     assert decode_layout(raw).bulk["7FE00010"] == fragments
