@@ -22,7 +22,7 @@ from shared.services.operations import WORKS
 from shared.storage.index.operations import OperationStatus
 
 GREATEST = 10**18 - 1
-"""Whole numbers have at most 18 digits."""
+"""Whole numbers of a search have at most 18 digits."""
 NAMES = array(TEXT)
 
 
@@ -67,7 +67,7 @@ LIST = (
         "Most members of the answer.",
         key="list.limit",
     ),
-    Parameter("offset", whole(0, GREATEST, 0), "How many members to pass over."),
+    Parameter("offset", whole(0, list_query.LARGEST, 0), "How many members to pass over."),
 )
 
 OPERATIONS = (
@@ -94,8 +94,12 @@ FEED = (
         Parameter("limit", whole(1, most, default), "Most entries of the answer.", version=version, key="feed.limit")
         for version, (default, most) in feed_query.LIMITS.items()
     ),
-    Parameter("offset", whole(0, GREATEST, 0), "Only entries with numbers above it.", version=1, key="feed.offset"),
-    Parameter("offset", whole(0, GREATEST, 0), "How many entries to pass over.", version=2, key="feed.offset"),
+    Parameter(
+        "offset", whole(0, list_query.LARGEST, 0), "Only entries with numbers above it.", version=1, key="feed.offset"
+    ),
+    Parameter(
+        "offset", whole(0, list_query.LARGEST, 0), "How many entries to pass over.", version=2, key="feed.offset"
+    ),
     Parameter("startTime", MOMENT, "Only entries from then on.", version=2, key="feed.startTime"),
     Parameter("endTime", MOMENT, "Only entries before then.", version=2, key="feed.endTime"),
     *FEED_FILTERS,
